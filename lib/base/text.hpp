@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// Small helpers for the text of messages: quoting what a user or an event brought so that it can
+// neither flood a line nor move a terminal's cursor, and finding the name that was meant.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace stream {
+
+// Text in double quotes, control characters (C0, DEL, C1, bidi controls) and bytes that are not
+// UTF-8 as \xNN or \u{…}, cut with … after `limit` characters.
+std::string quoted(std::string_view text, std::size_t limit = 40);
+
+// The same without quotes and, with limit 0, uncut.
+std::string printable(std::string_view text, std::size_t limit = 0);
+
+// The candidate within a small edit distance (Damerau, at most 1 in 3 characters) of `word`; empty
+// if none is near.
+std::string_view nearest(std::string_view word, std::span<const std::string_view> candidates);
+
+bool is_utf8(std::string_view text);
+
+}  // namespace stream

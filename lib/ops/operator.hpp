@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// The contract between an operator and the pump (cli/pump.hpp).
+//
+// An operator is a state machine over events and watermarks: the same calls in the same order give
+// the same output, whatever the chunking, the clock or the machine. It knows no descriptor, clock,
+// environment, argv, exit or stderr. The pump owns reading, event time, ordering, lateness of ordered
+// inputs, flushing and checkpoints.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/error.hpp"
+#include "json/value.hpp"
+#include "state/bytes.hpp"
+#include "time/timestamp.hpp"
+
+namespace stream {
+
+// One event, valid only during the call that brings it.
+struct Event {
+    std::string_view raw;             // one JSON object, without its line end
+    TimeNs time = 0;                  // its event time; 0 where the operator asked for none
+    std::uint64_t position = 0;       // how many events came before it (all inputs, arrival order)
+    const Value* values = nullptr;    // one for each field the operator registered, in that order
+};
+
+// Where an operator writes. Lines come out in the order of the calls.
+class Sink {
+public:
+    virtual ~Sink() = default;
+
+    // The event's own bytes.
+    virtual void pass(const Event& event) = 0;
+
+    // A line made by the operator: append one JSON object to the buffer that begin() gives, then call
+    // end(). `time` is its event time (time_before_all where it has none).
+    virtual std::string& begin() = 0;
+    virtual void end(TimeNs time) = 0;
+
+    // The event is too late to count; `lateness` is how much more --lateness would have kept it, in
+    // nanoseconds beyond the one in force.
+    virtual void late(const Event& event, DurationNs lateness) = 0;
+};
+
+class Operator {
+public:
+    virtual ~Operator() = default;
+
+    // A failure of kind `data` makes this event bad and the policy decides; any other ends the run
+    // after what was already written is flushed.
+    virtual Result<void> on_event(int input, const Event& event, Sink& sink) = 0;
+    // No event older than `watermark` is expected any more. Strictly growing.
+    virtual Result<void> on_watermark(TimeNs watermark, Sink& sink) {
+        (void)watermark;
+        (void)sink;
+        return {};
+    }
+    // The input is known to be complete; on_watermark(time_after_all) came just before.
+    virtual Result<void> on_end(Sink& sink) {
+        (void)sink;
+        return {};
+    }
+
+    // The whole state, and back. restore() is called at most once, before any event.
+    virtual void snapshot(StateWriter& writer) const { (void)writer; }
+    virtual Result<void> restore(StateReader& reader) {
+        (void)reader;
+        return {};
+    }
+
+    // Counters for --stats, as `,"name":value` text; documented in the tool's man page.
+    virtual void append_stats(std::string& out) const { (void)out; }
+};
+
+}  // namespace stream
