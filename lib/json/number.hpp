@@ -7,19 +7,21 @@
 #include <string>
 #include <string_view>
 
+#include "base/int128.hpp"
+
 namespace stream {
 
 // An integer written plainly (digits, perhaps a minus) that fits 64 bits; nothing otherwise.
 std::optional<std::int64_t> parse_int64(std::string_view text);
 
-// The nearest double; ±infinity past its range.
+// The nearest double; ±infinity past its range, ±0 below it.
 double to_double(std::string_view text);
 
 // As ECMAScript's Number::toString: 1, 0.1, 1e+21, 5e-7. Not finite: null.
 void append_double(std::string& out, double value);
 void append_int64(std::string& out, std::int64_t value);
 void append_uint64(std::string& out, std::uint64_t value);
-void append_int128(std::string& out, __int128 value);
+void append_int128(std::string& out, Int128 value);
 
 // One text for all numbers of one value (1, 1.0, 1e0, 10e-1 -> 1; -0 -> 0), of any length and
 // exponent, laid out as ECMAScript does (exponent from 1e21 on and below 1e-6).

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/event_time.hpp"
+
+#include "base/text.hpp"
+#include "json/canonical.hpp"
+#include "json/cursor.hpp"
+
+namespace stream {
+
+Result<EventTime> EventTime::make(FieldSet& fields, const std::string& named, const std::string& from_environment,
+                                  const TimeOptions& options) {
+    auto parser = TimeParser::make(options);
+    if (!parser) return pass_on(parser);
+    EventTime made(std::move(*parser));
+    std::vector<std::string> names;
+    if (!named.empty()) {
+        names = {named};
+        made.named_ = true;
+    } else {
+        if (!from_environment.empty()) names.push_back(from_environment);
+        for (const char* name : {"ts", "window_end", "source.ts_ms"}) names.emplace_back(name);
+    }
+    for (const std::string& name : names) {
+        auto path = parse_field(name);
+        if (!path) return pass_on(path);
+        made.candidates_.push_back({path->text, fields.add(*path, true), path->text == "window_end"});
+    }
+    return made;
+}
+
+std::vector<std::string> member_names(std::string_view event, std::size_t most) {
+    std::vector<std::string> names;
+    for (Cursor cursor(value_of(event)); cursor.next() && names.size() < most;) {
+        std::string name;
+        append_unescaped(name, cursor.name());
+        names.push_back(printable(name, 40));
+    }
+    return names;
+}
+
+bool EventTime::has(const Value* values) const {
+    if (chosen_) return !values[candidates_[*chosen_].slot].is_nothing();
+    for (const Candidate& candidate : candidates_) {
+        if (!values[candidate.slot].is_nothing()) return true;
+    }
+    return false;
+}
+
+Result<TimeNs> EventTime::read(const Value* values, std::string_view raw) {
+    if (chosen_) [[likely]] {
+        const Candidate& candidate = candidates_[*chosen_];
+        const Value& value = values[candidate.slot];
+        if (value.is_nothing()) [[unlikely]] return no_time(values, raw);
+        return read_value(candidate, value);
+    }
+    for (std::size_t i = 0; i < candidates_.size(); ++i) {
+        const Value& value = values[candidates_[i].slot];
+        if (value.is_nothing()) continue;
+        auto time = read_value(candidates_[i], value);
+        if (time) chosen_ = i;
+        return time;
+    }
+    return no_time(values, raw);
+}
+
+Result<TimeNs> EventTime::read_value(const Candidate& candidate, const Value& value) {
+    Result<TimeNs> time = [&]() -> Result<TimeNs> {
+        if (value.type == Type::string) {
+            if (!value.escaped) [[likely]] return parser_.parse_text(value.inner());
+            std::string text;
+            append_unescaped(text, value);
+            return parser_.parse_text(text);
+        }
+        if (value.type == Type::number) return parser_.parse_number(value.text);
+        return fail(ErrorKind::data, "not a time: " + printable(value.text, 40));
+    }();
+    if (!time) [[unlikely]] {
+        return tl::unexpected<Error>(std::move(time.error()).at("field " + stream::quoted(candidate.name)));
+    }
+    if (candidate.window_end) return *time - 1;
+    return time;
+}
+
+tl::unexpected<Error> EventTime::no_time(const Value* values, std::string_view raw) const {
+    std::string message = "no event time: ";
+    const std::size_t wanted = chosen_ ? *chosen_ : 0;
+    const bool is_null = values[candidates_[wanted].slot].type == Type::null;
+    if (named_ || chosen_) {
+        message += is_null ? "field " + stream::quoted(candidates_[wanted].name) + " is null"
+                           : "no field " + stream::quoted(candidates_[wanted].name);
+    } else {
+        message += "no field ";
+        for (std::size_t i = 0; i < candidates_.size(); ++i) {
+            if (i > 0) message += i + 1 == candidates_.size() ? " or " : ", ";
+            message += stream::quoted(candidates_[i].name);
+        }
+    }
+    // Which members look like times?
+    std::string hint;
+    std::vector<std::string> others;
+    const auto consider = [&](const std::string& name, const Value& value) {
+        if (value.type != Type::string && value.type != Type::number) return;
+        std::string text(value.text);
+        if (value.type == Type::string) {
+            text.clear();
+            append_unescaped(text, value);
+        }
+        if (!looks_like_time(text, value.type == Type::number)) return;
+        if (hint.empty()) {
+            const std::string shown = printable(name, 60);
+            const bool plain = shown.find_first_of(" '\"$`\\!*?;&|<>()") == std::string::npos;
+            const std::string word = plain ? shown : "'" + shown + "'";
+            hint = stream::quoted(name) + " looks like one (" + printable(text, 40) + "): --time " + word +
+                   ", or export STREAM_TIME=" + word;
+        } else if (others.size() < 4) {
+            others.push_back(stream::quoted(name));
+        }
+    };
+    for (Cursor cursor(value_of(raw)); cursor.next();) {
+        std::string name;
+        append_unescaped(name, cursor.name());
+        consider(name, cursor.value());
+        if (cursor.value().type == Type::object) {
+            for (Cursor inner(cursor.value()); inner.next();) {
+                std::string inner_name = name + ".";
+                append_unescaped(inner_name, inner.name());
+                consider(inner_name, inner.value());
+            }
+        }
+    }
+    for (std::size_t i = 0; i < others.size(); ++i) hint += (i == 0 ? "; so do " : ", ") + others[i];
+    if (hint.empty()) {
+        hint = "the members there are: ";
+        const auto names = member_names(raw, 12);
+        for (std::size_t i = 0; i < names.size(); ++i) hint += (i == 0 ? "" : ", ") + names[i];
+    }
+    return fail(ErrorKind::data, std::move(message), std::move(hint));
+}
+
+void EventTime::snapshot(StateWriter& writer) const {
+    writer.put_u8(chosen_ ? 1 : 0);
+    writer.put_bytes(field());
+    writer.put_bytes(parser_.save());
+}
+
+Result<void> EventTime::restore(StateReader& reader) {
+    const bool chosen = reader.get_u8() != 0;
+    const std::string name(reader.get_bytes());
+    const std::string_view saved = reader.get_bytes();
+    STREAM_TRY(reader.check("event time"));
+    if (chosen) {
+        for (std::size_t i = 0; i < candidates_.size(); ++i) {
+            if (candidates_[i].name == name) chosen_ = i;
+        }
+        if (!chosen_) return fail(ErrorKind::usage, "the saved state has its times in field " + stream::quoted(name));
+    }
+    if (!parser_.load(saved)) return fail(ErrorKind::corrupt, "the saved state's time format cannot be read");
+    return {};
+}
+
+}  // namespace stream

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which field of an event is its time, and how it is read: chosen at the first event that has one, and
+// kept.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.hpp"
+#include "json/fields.hpp"
+#include "state/bytes.hpp"
+#include "time/time_parser.hpp"
+
+namespace stream {
+
+class EventTime {
+public:
+    // `named`: --time, or empty for the defaults: $STREAM_TIME (`from_environment`), ts, window_end,
+    // source.ts_ms.
+    static Result<EventTime> make(FieldSet& fields, const std::string& named, const std::string& from_environment,
+                                  const TimeOptions& options);
+
+    // ErrorKind::data with the reason and, for a first event without a time, a hint that names the
+    // fields that look like one. `raw` is the event.
+    Result<TimeNs> read(const Value* values, std::string_view raw);
+    // Whether the event has one of the fields at all.
+    bool has(const Value* values) const;
+
+    // The field chosen; empty before the first event that has one.
+    std::string field() const { return chosen_ ? candidates_[*chosen_].name : std::string(); }
+    bool is_window_end() const { return chosen_ && candidates_[*chosen_].window_end; }
+
+    void snapshot(StateWriter& writer) const;
+    Result<void> restore(StateReader& reader);
+
+private:
+    struct Candidate {
+        std::string name;
+        std::size_t slot;
+        bool window_end;
+    };
+    explicit EventTime(TimeParser parser) : parser_(std::move(parser)) {}
+    Result<TimeNs> read_value(const Candidate& candidate, const Value& value);
+    tl::unexpected<Error> no_time(const Value* values, std::string_view raw) const;
+
+    std::vector<Candidate> candidates_;
+    std::optional<std::size_t> chosen_;
+    bool named_ = false;
+    TimeParser parser_;
+};
+
+// The names of an event's top-level members (at most `most`), printable, for messages.
+std::vector<std::string> member_names(std::string_view event, std::size_t most);
+
+}  // namespace stream

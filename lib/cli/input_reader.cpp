@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/input_reader.hpp"
+
+#include <algorithm>
+
+namespace stream {
+
+namespace {
+constexpr std::size_t text_block = 128 << 10;
+}
+
+InputReader::InputReader(std::string name, std::unique_ptr<ByteSource> source, FieldSet& fields,
+                         TextFormat* format, std::size_t line_max)
+    : name_(std::move(name)),
+      source_(std::move(source)),
+      format_(format),
+      line_max_(line_max),
+      scanner_(fields),
+      lines_(*source_, line_max) {
+    if (format_ != nullptr) format_->begin_file();
+}
+
+std::uint64_t InputReader::line_number() const {
+    if (format_ != nullptr) return records_[scanner_.lines_seen() - 1].line;
+    return lines_before_ + scanner_.lines_seen();
+}
+
+std::uint64_t InputReader::line_offset() const {
+    if (format_ != nullptr) return records_[scanner_.lines_seen() - 1].offset;
+    return block_offset_ + scanner_.line_begin();
+}
+
+std::string_view InputReader::original() const {
+    if (format_ == nullptr) return scanner_.line();
+    const Record& record = records_[scanner_.lines_seen() - 1];
+    std::string_view raw(pending_.data() + record.begin, record.size);
+    while (!raw.empty() && (raw.back() == '\n' || raw.back() == '\r')) raw.remove_suffix(1);
+    return raw;
+}
+
+Result<InputReader::Fill> InputReader::fill() {
+    if (format_ != nullptr) return fill_text();
+    lines_before_ += scanner_.lines_seen();
+    scanner_.start(nullptr, 0);
+    auto block = lines_.next();
+    if (!block) return pass_on(block);
+    switch (block->status) {
+        case LineBlocks::Status::lines:
+            block_offset_ = block->offset;
+            bytes_read_ = block->offset + block->bytes.size();
+            scanner_.start(block->bytes.data(), block->bytes.size());
+            return Fill::events;
+        case LineBlocks::Status::long_piece:
+        case LineBlocks::Status::long_end:
+            bad_ = BadLine{};
+            bad_.first = !long_line_open_;
+            if (bad_.first) ++lines_before_;
+            bad_.raw = std::string(block->bytes);
+            bad_.whole = false;
+            bad_.line = lines_before_;
+            bad_.offset = block->offset;
+            bad_.done = block->status == LineBlocks::Status::long_end;
+            bad_.reason = "a line longer than " + std::to_string(line_max_) + " bytes";
+            long_line_open_ = !bad_.done;
+            bytes_read_ = block->offset + block->bytes.size();
+            return Fill::bad_line;
+        case LineBlocks::Status::would_block:
+            return Fill::would_block;
+        case LineBlocks::Status::end:
+            return Fill::end;
+    }
+    return Fill::end;
+}
+
+Result<InputReader::Fill> InputReader::fill_text() {
+    scanner_.start(nullptr, 0);
+    records_.clear();
+    converted_.clear();
+    if (pending_at_ > 0) {
+        pending_.erase(0, pending_at_);
+        pending_offset_ += pending_at_;
+        pending_at_ = 0;
+    }
+    for (;;) {
+        // Convert the whole records there are.
+        while (pending_at_ < pending_.size() && converted_.size() < 2 * text_block) {
+            const std::string_view rest = std::string_view(pending_).substr(pending_at_);
+            const std::size_t length = format_->record_length(rest, text_end_);
+            if (length == 0) {
+                if (rest.size() <= line_max_) break;
+                return fail(ErrorKind::limit,
+                            name_ + ":" + std::to_string(text_lines_ + 1) + ": a record longer than " +
+                                std::to_string(line_max_) + " bytes",
+                            "--max-line SIZE allows longer ones");
+            }
+            const std::string_view record = rest.substr(0, length);
+            const std::uint64_t line = text_lines_ + 1;
+            text_lines_ += static_cast<std::uint64_t>(std::count(record.begin(), record.end(), '\n'));
+            if (record.back() != '\n') ++text_lines_;
+            const std::size_t before = converted_.size();
+            auto made = format_->convert(record, converted_);
+            if (!made) {
+                converted_.resize(before);
+                if (made.error().kind() != ErrorKind::data) return pass_on(made);
+                if (!records_.empty()) {  // the batch so far first; this record again after it
+                    text_lines_ = line - 1;
+                    break;
+                }
+                pending_at_ += length;
+                bad_ = BadLine{};
+                bad_.reason = made.error().message();
+                bad_.raw = std::string(record);
+                while (!bad_.raw.empty() && (bad_.raw.back() == '\n' || bad_.raw.back() == '\r')) {
+                    bad_.raw.pop_back();
+                }
+                bad_.line = line;
+                bad_.offset = pending_offset_ + pending_at_ - length;
+                return Fill::bad_line;
+            }
+            if (*made) {
+                converted_.push_back('\n');
+                records_.push_back({pending_at_, length, line, pending_offset_ + pending_at_});
+            }
+            pending_at_ += length;
+        }
+        if (!records_.empty()) {
+            const std::size_t size = converted_.size();
+            converted_.append(LineBlocks::padding, '\0');
+            bytes_read_ = pending_offset_ + pending_at_;
+            scanner_.start(converted_.data(), size);
+            return Fill::events;
+        }
+        if (text_end_ && pending_at_ >= pending_.size()) return Fill::end;
+        // Read on.
+        if (pending_at_ > 0) {
+            pending_.erase(0, pending_at_);
+            pending_offset_ += pending_at_;
+            pending_at_ = 0;
+        }
+        const std::size_t have = pending_.size();
+        const std::size_t wanted = std::min(text_read_max_, text_block);
+        pending_.resize(have + wanted);
+        auto outcome = source_->read({pending_.data() + have, wanted});
+        pending_.resize(have + (outcome && outcome->status == ReadOutcome::Status::data ? outcome->size : 0));
+        if (!outcome) return pass_on(outcome);
+        if (outcome->status == ReadOutcome::Status::would_block) return Fill::would_block;
+        if (outcome->status == ReadOutcome::Status::end) text_end_ = true;
+        if (!text_began_ && (pending_.size() >= 3 || text_end_)) {
+            text_began_ = true;
+            if (pending_.starts_with("\xEF\xBB\xBF")) {
+                pending_at_ = 3;
+            }
+        }
+    }
+}
+
+}  // namespace stream

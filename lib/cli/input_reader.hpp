@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+// One input of a tool: bytes, perhaps another text format, lines, events. Batches are got with fill(),
+// which may have nothing for now; the events of a batch with next(), which never waits.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.hpp"
+#include "io/line_blocks.hpp"
+#include "io/source.hpp"
+#include "json/scanner.hpp"
+#include "json/text_format.hpp"
+
+namespace stream {
+
+class InputReader {
+public:
+    // `format` may be null (NDJSON); it belongs to the caller and outlives the reader.
+    InputReader(std::string name, std::unique_ptr<ByteSource> source, FieldSet& fields, TextFormat* format,
+                std::size_t line_max);
+
+    enum class Fill : std::uint8_t { events, bad_line, would_block, end };
+    // events: call next() until it says end. bad_line: bad_ tells of one line that never got as far as
+    // the scanner (too long, not of the format); take it with take_bad().
+    Result<Fill> fill();
+
+    Scanner::Outcome next() { return scanner_.next(); }
+    const Scanner& scanner() const { return scanner_; }
+
+    // Of the event or bad line that next() gave: its number (from 1) and byte offset in the input.
+    std::uint64_t line_number() const;
+    std::uint64_t line_offset() const;
+    // Its own bytes as they were read, where they differ from the event (text formats).
+    std::string_view original() const;
+
+    struct BadLine {
+        std::string reason;
+        std::string raw;          // at most the first kept_of_long_line bytes of it
+        bool whole = true;        // raw is all of it
+        std::uint64_t line = 0;
+        std::uint64_t offset = 0;
+        bool done = true;         // false: more pieces of the same line follow
+        bool first = true;        // false: a further piece
+    };
+    BadLine take_bad() { return std::move(bad_); }
+
+    const std::string& name() const { return name_; }
+    ByteSource& source() { return *source_; }
+    const ByteSource& source() const { return *source_; }
+    std::uint64_t bytes_read() const { return bytes_read_; }
+    void limit_reads(std::size_t bytes) { lines_.limit_reads(bytes); text_read_max_ = bytes; }
+
+private:
+    Result<Fill> fill_text();
+
+    std::string name_;
+    std::unique_ptr<ByteSource> source_;
+    TextFormat* format_;
+    std::size_t line_max_;
+    Scanner scanner_;
+    LineBlocks lines_;
+    BadLine bad_;
+    std::uint64_t lines_before_ = 0;   // in earlier batches
+    std::uint64_t block_offset_ = 0;
+    std::uint64_t bytes_read_ = 0;
+    bool long_line_open_ = false;
+
+    // Text formats: what was read and not yet converted, and the batch made of it.
+    struct Record {
+        std::size_t begin;
+        std::size_t size;
+        std::uint64_t line;
+        std::uint64_t offset;
+    };
+    std::string pending_;
+    std::size_t pending_at_ = 0;
+    std::uint64_t pending_offset_ = 0;
+    std::uint64_t text_lines_ = 0;
+    std::size_t text_read_max_ = SIZE_MAX;
+    bool text_end_ = false;
+    bool text_began_ = false;
+    std::string converted_;
+    std::vector<Record> records_;  // of the batch, in the order of its lines
+};
+
+}  // namespace stream

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "json/fields.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <cstring>
+
+#include "base/text.hpp"
+
+namespace stream {
+
+bool FieldPath::has_index() const {
+    return std::any_of(steps.begin(), steps.end(), [](const Step& step) { return step.index >= 0; });
+}
+
+Result<FieldPath> parse_field(std::string_view text) {
+    const std::string_view given = text;
+    if (!text.empty() && text.front() == '(') {
+        return fail(ErrorKind::usage, "an expression where a field is wanted: " + quoted(given),
+                    "expressions as fields are not built in yet: name a field, such as user.id");
+    }
+    if (!text.empty() && text.front() == '.') text.remove_prefix(1);
+    if (text.empty()) return fail(ErrorKind::usage, "an empty field name");
+    if (text.find('|') != std::string_view::npos || text.find('(') != std::string_view::npos) {
+        return fail(ErrorKind::usage, "an expression where a field is wanted: " + quoted(given),
+                    "expressions as fields are not built in yet: name a field, such as user.id");
+    }
+    FieldPath path;
+    path.text = text;
+    std::string name;
+    bool pending = true;  // a name is expected or under way
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        const char c = text[i];
+        if (c == '.') {
+            if (pending) path.steps.push_back({name, -1});
+            name.clear();
+            pending = true;
+        } else if (c == '[') {
+            const std::size_t close = text.find(']', i);
+            std::int64_t index = -1;
+            const std::string_view inside =
+                close == std::string_view::npos ? std::string_view{} : text.substr(i + 1, close - i - 1);
+            const auto parsed = std::from_chars(inside.data(), inside.data() + inside.size(), index);
+            if (inside.empty() || parsed.ec != std::errc() || parsed.ptr != inside.data() + inside.size() ||
+                index < 0) {
+                return fail(ErrorKind::usage, "not a field: " + quoted(given),
+                            "an element is written name[0]");
+            }
+            if (!name.empty()) path.steps.push_back({name, -1});
+            name.clear();
+            path.steps.push_back({std::string(), index});
+            pending = false;
+            i = close;
+        } else {
+            name.push_back(c);
+            pending = true;
+        }
+    }
+    if (pending) path.steps.push_back({name, -1});
+    return path;
+}
+
+namespace {
+
+std::uint64_t head_of(std::string_view name) {
+    std::uint64_t head = 0;
+    std::memcpy(&head, name.data(), std::min<std::size_t>(8, name.size()));
+    return head;
+}
+
+}  // namespace
+
+std::int32_t FieldSet::child_of(std::int32_t node, const std::string& name) {
+    Node& parent = nodes_[static_cast<std::size_t>(node)];
+    for (const Child& child : parent.children) {
+        if (child.name == name) return child.node;
+    }
+    const auto made = static_cast<std::int32_t>(nodes_.size());
+    parent.children.push_back({name, head_of(name), made});
+    parent.lengths |= std::uint64_t{1} << std::min<std::size_t>(name.size(), 63);
+    nodes_.emplace_back();
+    return made;
+}
+
+std::int32_t FieldSet::element_of(std::int32_t node, std::int64_t index) {
+    Node& parent = nodes_[static_cast<std::size_t>(node)];
+    for (const IndexChild& child : parent.elements) {
+        if (child.index == index) return child.node;
+    }
+    const auto made = static_cast<std::int32_t>(nodes_.size());
+    parent.elements.push_back({index, made});
+    nodes_.emplace_back();
+    return made;
+}
+
+std::int32_t FieldSet::slot_at(std::int32_t node) {
+    Node& at = nodes_[static_cast<std::size_t>(node)];
+    if (at.slot == none) at.slot = slots_++;
+    return at.slot;
+}
+
+void FieldSet::index_subtree(std::int32_t node) {
+    Node& at = nodes_[static_cast<std::size_t>(node)];
+    at.below.clear();
+    std::vector<std::int32_t> below;
+    const auto take = [&](std::int32_t child) {
+        index_subtree(child);
+        const Node& inner = nodes_[static_cast<std::size_t>(child)];
+        if (inner.slot != none) below.push_back(inner.slot);
+        below.insert(below.end(), inner.below.begin(), inner.below.end());
+    };
+    for (const Child& child : at.children) take(child.node);
+    for (const IndexChild& child : at.elements) take(child.node);
+    at.below = std::move(below);
+}
+
+std::size_t FieldSet::add(const FieldPath& path, bool latched) {
+    for (std::size_t i = 0; i < fields_.size(); ++i) {
+        if (fields_[i].text == path.text && fields_[i].latched == latched) return i;
+    }
+    Field field;
+    field.text = path.text;
+    field.latched = latched;
+    std::int32_t node = 0;
+    for (const FieldPath::Step& step : path.steps) {
+        node = step.index < 0 ? child_of(node, step.name) : element_of(node, step.index);
+    }
+    field.path_slot = slot_at(node);
+    if (!path.is_plain()) field.exact_slot = slot_at(child_of(0, path.text));
+    fields_.push_back(field);
+    index_subtree(0);
+    // Values go straight to their place as long as every field is one slot, in order.
+    for (std::size_t i = 0; i < fields_.size(); ++i) {
+        if (fields_[i].exact_slot != none || fields_[i].path_slot != static_cast<std::int32_t>(i)) dual_ = true;
+    }
+    return fields_.size() - 1;
+}
+
+std::vector<std::string> FieldSet::never_seen() const {
+    std::vector<std::string> names;
+    for (const Field& field : fields_) {
+        if (!field.seen) names.push_back(field.text);
+    }
+    return names;
+}
+
+std::string FieldSet::save() const {
+    std::string saved;
+    for (const Field& field : fields_) {
+        saved.push_back(static_cast<char>(static_cast<unsigned>(field.form) * 2u + (field.seen ? 1u : 0u)));
+    }
+    return saved;
+}
+
+bool FieldSet::load(std::string_view saved) {
+    if (saved.size() != fields_.size()) return false;
+    for (std::size_t i = 0; i < saved.size(); ++i) {
+        const auto byte = static_cast<unsigned char>(saved[i]);
+        if (byte > 5) return false;
+        fields_[i].form = static_cast<Form>(byte / 2);
+        fields_[i].seen = (byte & 1u) != 0;
+    }
+    return true;
+}
+
+}  // namespace stream

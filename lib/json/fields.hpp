@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+// Fields by name, compiled once: `user`, `user.id`, `items[0].sku`, jq's `.user.id`. A dotted name is
+// first the member of exactly that name (`id.orig_h`, `@timestamp`), then the path.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.hpp"
+#include "json/value.hpp"
+
+namespace stream {
+
+struct FieldPath {
+    struct Step {
+        std::string name;         // of a member; unused where index >= 0
+        std::int64_t index = -1;  // of an array's element
+    };
+    std::string text;  // as given, a leading dot removed
+    std::vector<Step> steps;
+
+    bool is_plain() const { return steps.size() == 1 && steps[0].index < 0 && steps[0].name == text; }
+    bool has_index() const;
+};
+
+// ErrorKind::usage for an empty name or an unfinished bracket, and for expressions (`(…)`, `.a|b`),
+// which are not fields.
+Result<FieldPath> parse_field(std::string_view text);
+
+// The fields an operator wants, as a tree that the scanner walks along with the event.
+class FieldSet {
+public:
+    // Returns the field's place in Scanner::values(). The same text gives the same place. `latched`:
+    // the form (exact name or path) is chosen at the first event that has one and kept; an event that
+    // has only the other form does not have the field.
+    std::size_t add(const FieldPath& path, bool latched = false);
+    std::size_t size() const { return fields_.size(); }
+    const std::string& name(std::size_t field) const { return fields_[field].text; }
+
+    // Which fields no event had so far.
+    std::vector<std::string> never_seen() const;
+    bool seen(std::size_t field) const { return fields_[field].seen; }
+
+    // Forms chosen so far and what was seen, for snapshots.
+    std::string save() const;
+    bool load(std::string_view saved);
+
+private:
+    friend class Scanner;
+
+    static constexpr std::int32_t none = -1;
+    struct Child {
+        std::string name;
+        std::uint64_t head;  // the first 8 bytes of the name, zero padded
+        std::int32_t node;
+    };
+    struct IndexChild {
+        std::int64_t index;
+        std::int32_t node;
+    };
+    struct Node {
+        std::uint64_t lengths = 0;  // bit min(length, 63) set for each child's name
+        std::vector<Child> children;
+        std::vector<IndexChild> elements;
+        std::int32_t slot = none;         // where a value found here goes
+        std::vector<std::int32_t> below;  // slots of the whole subtree without this node's own
+        bool wants_inside() const { return !children.empty() || !elements.empty(); }
+    };
+    enum class Form : std::uint8_t { open, exact, path };
+    struct Field {
+        std::string text;
+        std::int32_t exact_slot = none;
+        std::int32_t path_slot = none;
+        Form form = Form::open;
+        bool latched = false;
+        bool seen = false;
+    };
+
+    std::int32_t child_of(std::int32_t node, const std::string& name);
+    std::int32_t element_of(std::int32_t node, std::int64_t index);
+    std::int32_t slot_at(std::int32_t node);
+    void index_subtree(std::int32_t node);
+
+    std::vector<Node> nodes_{Node{}};
+    std::vector<Field> fields_;
+    std::int32_t slots_ = 0;
+    bool dual_ = false;  // some field has two slots or a latch: resolve after the scan
+};
+
+}  // namespace stream
