@@ -15,8 +15,7 @@ Result<EventTime> EventTime::make(FieldSet& fields, const std::string& named, co
     std::vector<std::string> names;
     if (!named.empty()) {
         names = {named};
-        made.named_ = true;
-    } else {
+        } else {
         if (!from_environment.empty()) names.push_back(from_environment);
         for (const char* name : {"ts", "window_end", "source.ts_ms"}) names.emplace_back(name);
     }
@@ -85,16 +84,8 @@ tl::unexpected<Error> EventTime::no_time(const Value* values, std::string_view r
     std::string message = "no event time: ";
     const std::size_t wanted = chosen_ ? *chosen_ : 0;
     const bool is_null = values[candidates_[wanted].slot].type == Type::null;
-    if (named_ || chosen_) {
-        message += is_null ? "field " + stream::quoted(candidates_[wanted].name) + " is null"
-                           : "no field " + stream::quoted(candidates_[wanted].name);
-    } else {
-        message += "no field ";
-        for (std::size_t i = 0; i < candidates_.size(); ++i) {
-            if (i > 0) message += i + 1 == candidates_.size() ? " or " : ", ";
-            message += stream::quoted(candidates_[i].name);
-        }
-    }
+    message += is_null ? "field " + stream::quoted(candidates_[wanted].name) + " is null"
+                       : "no field " + stream::quoted(candidates_[wanted].name);
     // Which members look like times?
     std::string hint;
     std::vector<std::string> others;

@@ -47,7 +47,6 @@ private:
 
     std::vector<Candidate> candidates_;
     std::optional<std::size_t> chosen_;
-    bool named_ = false;
     TimeParser parser_;
 };
 

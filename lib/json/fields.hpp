@@ -44,6 +44,8 @@ public:
     // Which fields no event had so far.
     std::vector<std::string> never_seen() const;
     bool seen(std::size_t field) const { return fields_[field].seen; }
+    // Whether a latched field was found as the member of exactly its name.
+    bool is_exact(std::size_t field) const { return fields_[field].form == Form::exact; }
 
     // Forms chosen so far and what was seen, for snapshots.
     std::string save() const;

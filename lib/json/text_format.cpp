@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <utility>
 
 namespace stream {
 namespace {
@@ -21,9 +22,13 @@ tl::unexpected<Error> unknown(std::string_view name) {
     if (name == "regex")
         return fail(ErrorKind::usage, "regex needs an expression", "--format 'regex:(?<name>…)'");
     const std::string_view near = nearest(name, names);
-    return fail(ErrorKind::usage, fmt::format("no format is called {}", quoted(name)),
-                near.empty() ? fmt::format("the formats: {}", fmt::join(names, " "))
-                             : fmt::format("--format {}", near));
+    std::string hint = near.empty() ? "the formats:" : "--format";
+    if (!near.empty()) {
+        hint.append(" ").append(near);
+    } else {
+        for (const std::string_view known : names) hint.append(" ").append(known);
+    }
+    return fail(ErrorKind::usage, fmt::format("no format is called {}", quoted(name)), std::move(hint));
 }
 
 }  // namespace

@@ -7,15 +7,15 @@
 // cut by one of a few fixed patterns into the sessions or orders that follow each other in that lane.
 #pragma once
 
+#include "ops/gen.hpp"
+#include "time/timestamp.hpp"
+
 #include <array>
 #include <bit>
 #include <cstdint>
 #include <cstring>
 #include <memory>
 #include <string_view>
-
-#include "ops/gen.hpp"
-#include "time/timestamp.hpp"
 
 namespace stream {
 
@@ -76,8 +76,8 @@ public:
     // to last `round_seconds` or longer.
     Lanes(std::uint64_t events_per_second, std::uint64_t round_seconds, std::uint64_t share_divisor,
           std::uint64_t key)
-        : bits_(static_cast<unsigned>(
-              std::bit_width((events_per_second * round_seconds / share_divisor) | 7))),
+        : bits_(
+              static_cast<unsigned>(std::bit_width((events_per_second * round_seconds / share_divisor) | 7))),
           key_(key) {}
 
     LanePlace place(std::uint64_t index) const {
@@ -123,8 +123,8 @@ char* put_text(char* p, const char (&text)[n]) {
     return p + n - 1;
 }
 char* put_decimal(char* p, std::uint64_t value);
-char* put_two_digits(char* p, std::uint64_t value);     // value < 100
-char* put_octet(char* p, std::uint64_t value);          // value < 256; touches 4 bytes
+char* put_two_digits(char* p, std::uint64_t value);            // value < 100
+char* put_octet(char* p, std::uint64_t value);                 // value < 256; touches 4 bytes
 char* put_hex(char* p, std::uint64_t value, unsigned digits);  // the low `digits` (even) of it
 
 // RFC 3339 with milliseconds, 24 characters; what the minute says is kept for the next event.

@@ -63,6 +63,14 @@ public:
         return {};
     }
 
+    // The input has nothing more for now: it will wait, or (a file that is not followed) has ended.
+    virtual Result<void> on_caught_up(Sink& sink) {
+        (void)sink;
+        return {};
+    }
+    // Whether the operator wants no more events, whatever may come (`--to`).
+    virtual bool is_done() const { return false; }
+
     // The whole state, and back. restore() is called at most once, before any event.
     virtual void snapshot(StateWriter& writer) const { (void)writer; }
     virtual Result<void> restore(StateReader& reader) {
@@ -70,6 +78,8 @@ public:
         return {};
     }
 
+    // Something to be told once at the end of the input, on stderr; empty if there is nothing.
+    virtual std::string closing_remark() const { return {}; }
     // Counters for --stats, as `,"name":value` text; documented in the tool's man page.
     virtual void append_stats(std::string& out) const { (void)out; }
 };

@@ -39,6 +39,8 @@ public:
     bool empty() const;
     std::uint64_t size() const;
     TimeNs min_time() const;  // of the next event; time_after_all if empty
+    // The next event's place in the order, without its bytes. The queue must not be empty.
+    QueuedEvent min_key() const;
     // Takes the least event. The queue must not be empty.
     Result<QueuedEvent> pop();
 

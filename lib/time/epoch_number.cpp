@@ -109,13 +109,12 @@ TimeUnit unit_by_magnitude(const Decimal& number) {
 }
 
 const char* to_nanoseconds(const Decimal& number, TimeUnit unit, std::int64_t& out) {
-    constexpr const char* out_of_range = "it is not between the years 1677 and 2262";
     if (number.digits == 0) {
         out = 0;
         return nullptr;
     }
     const std::int64_t exponent = number.exponent + decimals_of(unit);
-    if (number.magnitude + decimals_of(unit) > 19) return out_of_range;
+    if (number.magnitude + decimals_of(unit) > 19) return time_out_of_range;
     WideInt value = number.digits;
     if (exponent >= 0) {
         value *= power_of_ten(exponent);
@@ -128,7 +127,7 @@ const char* to_nanoseconds(const Decimal& number, TimeUnit unit, std::int64_t& o
         value /= divisor;
     }
     if (number.negative) value = -value;
-    if (value <= time_before_all || value >= time_after_all) return out_of_range;
+    if (value <= time_before_all || value >= time_after_all) return time_out_of_range;
     out = static_cast<std::int64_t>(value);
     return nullptr;
 }

@@ -86,7 +86,6 @@ const char* TimeBase::complete(const TimeFormat& format, const TimeFields& field
     out.has_offset = fields.has_offset;
     out.offset_s = fields.offset_s;
     if (fields.has_epoch) {
-        // The fraction of a negative number goes the other way.
         out.seconds = fields.epoch_s;
         out.has_offset = true;
         out.offset_s = 0;

@@ -52,7 +52,7 @@ Result<void> TimeFormat::compile(std::string_view format, bool& rare) {
     for (std::size_t i = 0; i < format.size(); ++i) {
         const char c = format[i];
         if (c == '%') {
-            if (++i == format.size()) return fail(ErrorKind::usage, "a time format ends in %", "%%");
+            if (++i == format.size()) return fail(ErrorKind::usage, "a time format ends in %");
             STREAM_TRY(compile_letter(format[i], rare));
             // E and O stand before the letter they change, which must not be read as ours alone.
             if ((format[i] == 'E' || format[i] == 'O') && i + 1 < format.size()) {
@@ -83,7 +83,7 @@ Result<void> TimeFormat::check(const std::string& format) {
     lacks_date_ = !has_year && !has_month;
     lacks_year_ = !has_year && has_month;
     if (lacks_year_ && !has_day) return refuse("has neither year nor day");
-    if (lacks_year_ && has("UWV")) return refuse("counts weeks of no year");
+    if (has("UWV") && (lacks_year_ || !has("aAuw"))) return refuse("counts weeks without a year or a day of the week");
     return {};
 }
 
@@ -169,7 +169,13 @@ const char* read_zone_offset(TimeCursor& cursor, TimeFields& out) {
     return read_offset(cursor, out.offset_s);
 }
 
-const char* read_epoch_seconds(TimeCursor& cursor, TimeFields& out) {
+const char* read_optional_fraction(TimeCursor& cursor, bool allowed, TimeFields& out) {
+    if (!allowed || cursor.done() || (*cursor.at != '.' && *cursor.at != ',')) return nullptr;
+    ++cursor.at;
+    return read_fraction(cursor, out.nanoseconds);
+}
+
+const char* read_epoch_seconds(TimeCursor& cursor, bool fraction, TimeFields& out) {
     const bool negative = cursor.take('-');
     const char* const start = cursor.at;
     std::int64_t value = 0;
@@ -180,13 +186,12 @@ const char* read_epoch_seconds(TimeCursor& cursor, TimeFields& out) {
     if (cursor.at == start) return mismatch;
     out.has_epoch = true;
     out.epoch_s = negative ? -value : value;
+    if (const char* reason = read_optional_fraction(cursor, fraction, out)) return reason;
+    if (negative && out.nanoseconds > 0) {
+        out.epoch_s -= 1;
+        out.nanoseconds = static_cast<std::int32_t>(ns_per_second) - out.nanoseconds;
+    }
     return nullptr;
-}
-
-const char* read_optional_fraction(TimeCursor& cursor, bool allowed, TimeFields& out) {
-    if (!allowed || cursor.done() || (*cursor.at != '.' && *cursor.at != ',')) return nullptr;
-    ++cursor.at;
-    return read_fraction(cursor, out.nanoseconds);
 }
 
 // A number into its field.
@@ -268,10 +273,7 @@ const char* TimeFormat::read(std::string_view text, TimeFields& out) {
                 if (good) reason = read_optional_fraction(cursor, step.literal != 0, out);
                 break;
             case 'f': reason = read_fraction(cursor, out.nanoseconds); break;
-            case 's':
-                reason = read_epoch_seconds(cursor, out);
-                if (reason == nullptr) reason = read_optional_fraction(cursor, step.literal != 0, out);
-                break;
+            case 's': reason = read_epoch_seconds(cursor, step.literal != 0, out); break;
             case 'z': reason = read_zone_offset(cursor, out); break;
             case 'Z': reason = read_zone_name(cursor, out); break;
             default: good = false; break;

@@ -4,6 +4,9 @@
 #ifndef ONLY_C_LOCALE
 #define ONLY_C_LOCALE 1
 #endif
+// False positives in the library's templates, which are instantiated here.
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+
 #include <istream>
 #include <streambuf>
 

@@ -22,6 +22,9 @@ struct ClockTime {
     bool has_offset = false;
 };
 
+// The reason of a time that TimeNs cannot hold.
+inline constexpr const char* time_out_of_range = "out of range";
+
 // The minute that was read last, by its text: timestamps of a stream mostly share it.
 struct MinuteCache {
     char text[17] = {};

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -147,7 +148,7 @@ Result<Logfmt::Pair> Logfmt::take_pair(std::string_view& rest) {
     }
     rest.remove_prefix(1);
     length = 0;
-    while (length < rest.size() && rest[length] != '"') length += rest[length] == '\\' ? 2 : 1;
+    while (length < rest.size() && rest[length] != '"') length += rest[length] == '\\' ? 2U : 1U;
     if (length >= rest.size()) {
         return fail(ErrorKind::data,
                     fmt::format("the quote after {}= is not closed", printable(pair.key, 40)));

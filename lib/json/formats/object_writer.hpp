@@ -22,7 +22,7 @@ public:
     // JSON as it is: braces, names, commas.
     void raw(std::string_view json) {
         reserve(json.size());
-        std::memcpy(buffer_.data() + size_, json.data(), json.size());
+        copy(buffer_.data() + size_, json.data(), json.size());
         size_ += json.size();
     }
     void null() { raw("null"); }
@@ -36,6 +36,21 @@ public:
     void cell(std::string_view text);
 
 private:
+    // Names and cells are mostly of a few bytes, where a call of memcpy takes longer than the copying.
+    static void copy(char* to, const char* from, std::size_t size) {
+        if (size >= 8 && size <= 16) {
+            std::memcpy(to, from, 8);
+            std::memcpy(to + size - 8, from + size - 8, 8);
+        } else if (size >= 4 && size < 8) {
+            std::memcpy(to, from, 4);
+            std::memcpy(to + size - 4, from + size - 4, 4);
+        } else if (size < 4) {
+            for (std::size_t i = 0; i < size; ++i) to[i] = from[i];
+        } else {
+            std::memcpy(to, from, size);
+        }
+    }
+
     void reserve(std::size_t more) {
         if (buffer_.size() - size_ < more) [[unlikely]]
             grow(more);

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -27,7 +28,7 @@ std::size_t class_length(std::string_view text) {
         if (posix_end != text.npos) {
             at = posix_end + 2;
         } else {
-            at += text[at] == '\\' ? 2 : 1;
+            at += text[at] == '\\' ? 2U : 1U;
         }
     }
     return std::min(at + 1, text.size());
@@ -63,6 +64,7 @@ std::string with_named_groups(std::string_view expression) {
 
 class RegexLines final : public RecordFormat {
 public:
+    // At least one group has a name.
     explicit RegexLines(std::unique_ptr<RE2> expression) : expression_(std::move(expression)) {
         for (const auto& [number, name] : expression_->CapturingGroupNames()) {  // ordered by number
             std::string prefix(members_.empty() ? "{" : ",");
@@ -70,10 +72,8 @@ public:
             prefix += ':';
             members_.push_back({static_cast<std::size_t>(number), std::move(prefix)});
         }
-        if (!members_.empty()) groups_.resize(members_.back().group + 1);
+        groups_.resize(members_.back().group + 1);
     }
-
-    bool has_members() const { return !members_.empty(); }
 
 private:
     struct Member {
@@ -110,12 +110,17 @@ Result<std::unique_ptr<TextFormat>> make_regex_lines(std::string_view expression
         return fail(ErrorKind::usage,
                     fmt::format("not a regular expression: {}: {}", quoted(expression), compiled->error()));
     }
-    auto format = std::make_unique<RegexLines>(std::move(compiled));
-    if (!format->has_members()) {
+    std::set<std::string_view> names;
+    for (const auto& [number, name] : compiled->CapturingGroupNames()) {
+        if (!names.insert(name).second) {
+            return fail(ErrorKind::usage, fmt::format("two groups are called {}", quoted(name)));
+        }
+    }
+    if (names.empty()) {
         return fail(ErrorKind::usage, fmt::format("no group of {} has a name", quoted(expression)),
                     R"(name the groups that are to be members: (?<status>\d+))");
     }
-    return format;
+    return std::make_unique<RegexLines>(std::move(compiled));
 }
 
 }  // namespace stream

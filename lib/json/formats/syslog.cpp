@@ -31,7 +31,7 @@ std::size_t priority_length(std::string_view line) {
                                                                                                     : 0;
 }
 
-// Mmm dd hh:mm:ss, the first nine bytes of which tell it from all else.
+// Mmm dd hh:mm:ss
 constexpr std::size_t bsd_time_length = 15;
 bool has_bsd_time(std::string_view line) {
     const auto letter = [&line](std::size_t i) { return (line[i] | 0x20) >= 'a' && (line[i] | 0x20) <= 'z'; };
@@ -85,14 +85,7 @@ std::size_t structured_data_length(std::string_view text) {
 
 class Syslog final : public RecordFormat {
 public:
-    Syslog(TimeOptions bsd_options, Stamp iso) : bsd_options_(std::move(bsd_options)), iso_(std::move(iso)) {}
-
-    Result<void> make_bsd() {
-        auto made = Stamp::make(bsd_options_);
-        if (!made) return pass_on(made);
-        bsd_.emplace(std::move(*made));
-        return {};
-    }
+    Syslog(Stamp iso, std::optional<Stamp> bsd) : iso_(std::move(iso)), bsd_(std::move(bsd)) {}
 
 private:
     Result<bool> write_event(std::string_view line, ObjectWriter& object) override;
@@ -100,9 +93,8 @@ private:
     Result<void> write_rfc5424(std::string_view line, ObjectWriter& object);
     static void write_tag(const Tag& tag, ObjectWriter& object);
 
-    TimeOptions bsd_options_;
-    std::optional<Stamp> bsd_;  // made when a time without a year comes
     Stamp iso_;
+    std::optional<Stamp> bsd_;  // of times without a year; none without a base
 };
 
 Result<bool> Syslog::write_event(std::string_view line, ObjectWriter& object) {
@@ -119,8 +111,10 @@ Result<bool> Syslog::write_event(std::string_view line, ObjectWriter& object) {
 Result<void> Syslog::write_traditional(std::string_view line, ObjectWriter& object) {
     std::string_view rest = line;
     if (has_bsd_time(line)) {
-        if (!bsd_) STREAM_TRY(make_bsd());
-        STREAM_TRY(bsd_->write(line.substr(0, bsd_time_length), object));
+        const std::string_view time = line.substr(0, bsd_time_length);
+        if (!bsd_)
+            return fail(ErrorKind::usage, fmt::format("no year in the time {}", quoted(time)), "--base YEAR");
+        STREAM_TRY(bsd_->write(time, object));
         rest.remove_prefix(bsd_time_length + 1);
     } else if (!line.empty() && is_digit(line[0])) {
         STREAM_TRY(iso_.write(take_word(rest), object));
@@ -189,11 +183,12 @@ Result<std::unique_ptr<TextFormat>> make_syslog(const TextFormatOptions& options
     iso_options.zone = options.time.zone;
     auto iso = Stamp::make(iso_options);
     if (!iso) return pass_on(iso);
+    if (options.time.base.empty()) return std::make_unique<Syslog>(std::move(*iso), std::nullopt);
     TimeOptions bsd_options = options.time;
     bsd_options.format = "%b %d %H:%M:%S";
-    auto format = std::make_unique<Syslog>(std::move(bsd_options), std::move(*iso));
-    if (!options.time.base.empty()) STREAM_TRY(format->make_bsd());
-    return format;
+    auto bsd = Stamp::make(bsd_options);
+    if (!bsd) return pass_on(bsd);
+    return std::make_unique<Syslog>(std::move(*iso), std::move(*bsd));
 }
 
 }  // namespace stream

@@ -11,18 +11,18 @@
 #include <fmt/format.h>
 
 #include "base/check.hpp"
+#include "base/int128.hpp"
 
 namespace stream {
 
 namespace {
-
-__extension__ typedef unsigned __int128 Uint128;
 
 constexpr unsigned mantissa_bits = 52;
 constexpr std::uint64_t mantissa_mask = (std::uint64_t{1} << mantissa_bits) - 1;
 constexpr std::uint64_t mantissa_one = std::uint64_t{1} << mantissa_bits;
 constexpr std::int32_t buckets_per_octave = 35;
 constexpr std::int32_t octaves = 2046;  // the exponents of normal doubles
+constexpr std::uint64_t count_max = ~std::uint64_t{0} >> 1;  // a full sketch may still have been added to
 constexpr std::int32_t key_max = octaves * buckets_per_octave;
 
 // ceil(2^(52 + j/35)): where bucket j of an octave begins. The test recomputes them.
@@ -69,16 +69,23 @@ double normal_or_zero(double value) {
     return std::abs(value) < std::numeric_limits<double>::min() ? 0.0 : value;
 }
 
-// The first key not less than `key`, without a branch to mispredict.
+// The place of the first key not less than `key`. Keys are different integers in order, so their ends
+// bound it: where there are no gaps at all it is known, else the gaps are all that is searched, without
+// a branch to mispredict.
 std::size_t lower_bound(const std::vector<std::int32_t>& keys, std::int32_t key) {
-    const std::int32_t* base = keys.data();
-    std::size_t left = keys.size();
-    while (left > 1) {
-        const std::size_t half = left / 2;
-        base += base[half - 1] < key ? half : 0;
+    if (keys.empty() || key > keys.back()) return keys.size();
+    if (key <= keys.front()) return 0;
+    const auto from_front = static_cast<std::size_t>(key - keys.front());
+    const auto from_back = static_cast<std::size_t>(keys.back() - key);
+    const std::size_t last = keys.size() - 1;
+    std::size_t low = last > from_back ? last - from_back : 0;
+    std::size_t left = std::min(last, from_front) - low;  // places low … low + left may be it
+    while (left > 0) {
+        const std::size_t half = (left + 1) / 2;
+        low += keys[low + half - 1] < key ? half : 0;
         left -= half;
     }
-    return static_cast<std::size_t>(base - keys.data()) + (left == 1 && *base < key ? 1 : 0);
+    return low;
 }
 
 double five_digits(double value) {
@@ -95,7 +102,7 @@ std::uint64_t zigzag(std::int32_t key) {
 }  // namespace
 
 std::uint64_t QuantileFraction::rank(std::uint64_t count) const {
-    const Uint128 product = Uint128{numerator} * count;
+    const UInt128 product = UInt128{numerator} * count;
     const auto rank = static_cast<std::uint64_t>((product + denominator - 1) / denominator);
     return std::clamp<std::uint64_t>(rank, 1, std::max<std::uint64_t>(count, 1));
 }
@@ -216,7 +223,7 @@ std::optional<DDSketch> DDSketch::decode(StateReader& reader) {
         const auto distance = static_cast<std::int64_t>(step);
         key = i == 0 ? ((distance >> 1) ^ -(distance & 1)) : key + distance + 1;
         if (key < -key_max || key > key_max || count == 0) return std::nullopt;
-        if (count > count_limit - sketch.count_) return std::nullopt;
+        if (count > count_max - sketch.count_) return std::nullopt;
         sketch.count_ += count;
         sketch.keys_.push_back(static_cast<std::int32_t>(key));
         sketch.counts_.push_back(count);

@@ -39,7 +39,7 @@ public:
 
     // A finite value. What is nearer to zero than 2.3e-308 counts as zero.
     void add(double value);
-    // False, and nothing changed, if together they hold more than count_limit values.
+    // False, and nothing changed, if together they would hold more than count_limit values.
     [[nodiscard]] bool merge(const DDSketch& other);
 
     std::uint64_t count() const { return count_; }

@@ -112,6 +112,22 @@ Term parse_term(std::string_view text) {
 
 bool is_plain_integer(std::string_view text) { return text.find_first_of(".eE") == std::string_view::npos; }
 
+// Into `value`, if ± digits × 10^exponent is an integer of 128 bits.
+bool to_int128(const BigDecimal::Digits& number, Int128& value) {
+    constexpr std::size_t most_digits = 39;
+    if (number.exponent < 0 || number.digits.size() + static_cast<std::size_t>(number.exponent) > most_digits) {
+        return false;
+    }
+    value = 0;
+    const std::string digits = number.digits + std::string(static_cast<std::size_t>(number.exponent), '0');
+    for (const char c : digits) {
+        // Downwards, where there is one more.
+        if (__builtin_mul_overflow(value, Int128{10}, &value)) return false;
+        if (__builtin_sub_overflow(value, Int128{c - '0'}, &value)) return false;
+    }
+    return number.negative || !__builtin_sub_overflow(Int128{0}, value, &value);
+}
+
 }  // namespace
 
 BigDecimal& ExactSum::make_big() {
@@ -144,6 +160,7 @@ void ExactSum::add_scaled(Int128 term, unsigned scale) {
 bool ExactSum::add_text(std::string_view number) {
     const Term term = parse_term(number);
     if (!term.in_range) return false;
+    any_ = true;
     if (!is_plain_integer(number)) saw_decimal_ = true;
     if (term.fits) {
         add_scaled(term.mantissa, term.scale);
@@ -156,6 +173,7 @@ bool ExactSum::add_text(std::string_view number) {
 bool ExactSum::add_square(std::string_view number) {
     const Term term = parse_term(number);
     if (!term.in_range) return false;
+    any_ = true;
     if (!is_plain_integer(number)) saw_decimal_ = true;
     Int128 square = 0;
     if (term.fits && !__builtin_mul_overflow(term.mantissa, term.mantissa, &square)) {
@@ -178,7 +196,8 @@ void ExactSum::add(const ExactSum& other) {
     } else {
         add_scaled(other.mantissa(), other.scale_);
     }
-    if (other.saw_decimal_) saw_decimal_ = true;
+    any_ = any_ || other.any_;
+    saw_decimal_ = saw_decimal_ || other.saw_decimal_;
 }
 
 void ExactSum::subtract(const ExactSum& other) {
@@ -187,32 +206,13 @@ void ExactSum::subtract(const ExactSum& other) {
     } else {
         make_big().subtract(other.to_big());
     }
-    if (other.saw_decimal_) saw_decimal_ = true;
+    any_ = any_ || other.any_;
+    saw_decimal_ = saw_decimal_ || other.saw_decimal_;
 }
 
 BigDecimal ExactSum::to_big() const {
     return is_big_ ? *big() : BigDecimal(mantissa(), -static_cast<int>(scale_));
 }
-
-namespace {
-
-// Into `value`, if ± digits × 10^exponent is an integer of 128 bits.
-bool to_int128(const BigDecimal::Digits& number, Int128& value) {
-    constexpr std::size_t most_digits = 39;
-    if (number.exponent < 0 || number.digits.size() + static_cast<std::size_t>(number.exponent) > most_digits) {
-        return false;
-    }
-    value = 0;
-    const std::string digits = number.digits + std::string(static_cast<std::size_t>(number.exponent), '0');
-    for (const char c : digits) {
-        // Downwards, where there is one more.
-        if (__builtin_mul_overflow(value, Int128{10}, &value)) return false;
-        if (__builtin_sub_overflow(value, Int128{c - '0'}, &value)) return false;
-    }
-    return number.negative || !__builtin_sub_overflow(Int128{0}, value, &value);
-}
-
-}  // namespace
 
 bool ExactSum::is_int128() const {
     if (!is_big_ && scale_ == 0) return true;
@@ -222,8 +222,18 @@ bool ExactSum::is_int128() const {
 }
 
 void ExactSum::append_to(std::string& out) const {
-    if (!is_big_ && scale_ == 0) {
-        append_int128(out, mantissa());
+    if (!is_big_) {
+        Int128 value = mantissa();
+        unsigned scale = scale_;
+        for (; scale > 0 && value % 10 == 0; --scale) value /= 10;
+        if (scale == 0) {
+            append_int128(out, value);
+            return;
+        }
+        std::string text;
+        append_int128(text, value);
+        text.append("e-").append(std::to_string(scale));
+        append_canonical_number(out, text);
         return;
     }
     const BigDecimal::Digits number = to_big().digits();
@@ -245,7 +255,7 @@ double ExactSum::nearest_quotient(int shift, std::uint64_t divisor) const {
 }
 
 void ExactSum::snapshot(StateWriter& writer) const {
-    writer.put_u8(static_cast<std::uint8_t>((is_big_ ? 1 : 0) | (saw_decimal_ ? 2 : 0)));
+    writer.put_u8(static_cast<std::uint8_t>((is_big_ ? 1 : 0) | (saw_decimal_ ? 2 : 0) | (any_ ? 4 : 0)));
     if (!is_big_) {
         writer.put_u64(low_);
         writer.put_u64(high_);
@@ -261,6 +271,7 @@ void ExactSum::snapshot(StateWriter& writer) const {
 void ExactSum::restore(StateReader& reader) {
     const std::uint8_t flags = reader.get_u8();
     saw_decimal_ = (flags & 2) != 0;
+    any_ = (flags & 4) != 0;
     if ((flags & 1) == 0) {
         low_ = reader.get_u64();
         high_ = reader.get_u64();
@@ -276,27 +287,20 @@ void ExactSum::restore(StateReader& reader) {
 }
 
 double nearest_quotient(Int128 numerator, int shift, std::uint64_t divisor, std::uint64_t second) {
-    // Both sides of the fraction exact in doubles: one division rounds once.
+    // Where both sides of the fraction are exact in doubles, one division rounds once.
     constexpr Int128 exact = Int128{1} << 53;
     Int128 top = numerator;
     Int128 bottom = 0;
-    const bool fits = !__builtin_mul_overflow(static_cast<Int128>(divisor), static_cast<Int128>(second), &bottom);
-    for (; shift > 0 && bottom % 10 == 0 && bottom > 0; --shift) bottom /= 10;
-    const auto power = static_cast<unsigned>(shift < 0 ? -shift : shift);
-    if (fits && power <= 22 && scale_up(shift < 0 ? bottom : top, power) && top <= exact && top >= -exact &&
-        bottom <= exact) {
-        return static_cast<double>(static_cast<std::int64_t>(top)) /
-               static_cast<double>(static_cast<std::int64_t>(bottom));
-    }
-    // `shift` lost what the divisor lost above.
-    const int whole_shift = shift;
-    if (fits) {
-        // The divisors with the zeros gone are one number again if it fits, else as they were given.
-        if (bottom <= static_cast<Int128>(std::numeric_limits<std::uint64_t>::max()) && shift >= 0) {
-            return BigDecimal(numerator, 0).nearest_quotient(whole_shift, static_cast<std::uint64_t>(bottom));
+    if (!__builtin_mul_overflow(Int128{divisor}, Int128{second}, &bottom)) {
+        int left = shift;
+        for (; left > 0 && bottom % 10 == 0; --left) bottom /= 10;
+        const auto power = static_cast<unsigned>(left < 0 ? -left : left);
+        if (scale_up(left < 0 ? bottom : top, power) && top <= exact && top >= -exact && bottom <= exact) {
+            return static_cast<double>(static_cast<std::int64_t>(top)) /
+                   static_cast<double>(static_cast<std::int64_t>(bottom));
         }
     }
-    return BigDecimal(numerator, 0).nearest_quotient(whole_shift, divisor, second);
+    return BigDecimal(numerator, 0).nearest_quotient(shift, divisor, second);
 }
 
 }  // namespace stream

@@ -43,6 +43,7 @@ public:
     bool add_square(std::string_view number);
 
     void add_integer(std::int64_t term) {
+        any_ = true;
         Int128 sum = 0;
         if (scale_ == 0 && !is_big_ && !__builtin_add_overflow(mantissa(), Int128{term}, &sum)) [[likely]] {
             set_mantissa(sum);
@@ -50,11 +51,12 @@ public:
             add_scaled(term, 0);
         }
     }
-    // mantissa × 10^-scale, 0 <= scale <= 2 × max_sum_exponent.
+    // Part of a term: term × 10^-scale, 0 <= scale <= 2 × max_sum_exponent.
     void add_scaled(Int128 term, unsigned scale);
     void add(const ExactSum& other);
     void subtract(const ExactSum& other);
 
+    bool has_terms() const { return any_; }
     // Every term was written as a plain integer.
     bool only_integers() const { return !saw_decimal_; }
     // An integer from -2^127 to 2^127 - 1.
@@ -96,10 +98,18 @@ private:
     std::uint16_t scale_ = 0;
     bool is_big_ = false;
     bool saw_decimal_ = false;
-    std::uint32_t unused_ = 0;
+    bool any_ = false;
 };
 
 static_assert(sizeof(ExactSum) == 24);
+
+// For a sum that is no part of a state.
+struct ScopedSum : ExactSum {
+    ScopedSum() = default;
+    ScopedSum(const ScopedSum&) = delete;
+    ScopedSum& operator=(const ScopedSum&) = delete;
+    ~ScopedSum() { release(); }
+};
 
 // The double nearest to numerator × 10^shift ÷ (divisor × second).
 double nearest_quotient(Int128 numerator, int shift, std::uint64_t divisor, std::uint64_t second = 1);

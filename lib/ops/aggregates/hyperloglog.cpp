@@ -130,7 +130,7 @@ void HyperLogLog::become_dense() {
     for (const std::uint32_t entry : table_) {
         if (entry != 0) raise(entry);
     }
-    table_ = {};
+    std::vector<std::uint32_t>().swap(table_);  // gives the memory back, which = {} would not
     used_ = 0;
 }
 

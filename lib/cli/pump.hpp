@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+// The pump: what every tool does around its operator. It opens inputs, reads batches, gives events
+// their time, keeps watermarks, brings events into order where the operator needs it or several inputs
+// are merged, applies the policies for bad and late events, flushes before it waits, watches for
+// signals and for a reader that went away, and saves and restores state.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/error.hpp"
+#include "cli/dead_letters.hpp"
+#include "cli/diagnostics.hpp"
+#include "json/fields.hpp"
+#include "json/text_format.hpp"
+#include "ops/operator.hpp"
+#include "time/time_parser.hpp"
+
+namespace stream {
+
+enum class TimeNeed : std::uint8_t {
+    none,      // events have no time here
+    wanted,    // used where the event has one, never missed
+    required,  // an event without is bad
+};
+
+struct PumpPlan {
+    // What is read.
+    std::vector<std::string> files;  // "-" is stdin
+    bool follow = false;
+    bool follow_from_end = false;
+    std::string format = "ndjson";   // or "auto": by the name's ending
+    std::vector<std::string> columns;
+    std::size_t line_max = 16 << 20;
+
+    // Event time.
+    TimeNeed time_need = TimeNeed::none;
+    std::string time_field;
+    TimeOptions time_options;
+    DurationNs lateness = 0;
+    bool lateness_all = false;       // no watermark before the end
+    DurationNs max_ahead = 0;        // 0: believe everything
+    DurationNs idle = 0;             // 0: the clock moves nothing
+
+    // Order.
+    bool ordered = false;  // the operator takes events in event-time order; older ones are late
+    bool merge = false;    // several inputs, k-way, a line counting as old as the newest before it
+    double pace = 0;       // events a second of event time per second of clock; 0: as fast as it goes
+    bool warn_overlap = false;  // several files one after the other that overlap in time
+
+    // Policies and limits.
+    BadPolicy bad;
+    LatePolicy late;
+    bool late_is_kept = false;  // --allowed-lateness: late events are no fault
+    std::size_t memory = 256u << 20;
+    std::uint64_t spill_max = 10ull << 30;
+    std::string spill_folder = "/tmp";
+
+    bool line_buffered = false;
+    std::string state_dir;
+    bool final = false;
+    std::string stats_path;
+    std::optional<bool> progress;  // forced on or off; unset: on a terminal
+
+    // Names of things in messages.
+    std::string state_identity;   // the operator's arguments, as far as they decide its state
+    std::size_t operator_fields = 0;  // how many of the fields are the operator's (they come first)
+};
+
+class Pump {
+public:
+    Pump(PumpPlan plan, Operator& op, FieldSet& fields, Diagnostics& diagnostics);
+    ~Pump();
+    Pump(const Pump&) = delete;
+    Pump& operator=(const Pump&) = delete;
+
+    // Runs to the end of the input (or a signal, or an error) and gives the exit status; everything
+    // there is to say has been said.
+    int run();
+
+private:
+    struct Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace stream

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ops/window/grid.hpp"
+
+#include <numeric>
+
+#include "base/int128.hpp"
+
+namespace stream {
+
+namespace {
+
+TimeNs clamp(Int128 value) {
+    if (value < Int128{time_before_all}) return time_before_all;
+    if (value > Int128{time_after_all}) return time_after_all;
+    return static_cast<TimeNs>(value);
+}
+
+}  // namespace
+
+WindowGrid::WindowGrid(const WindowOptions& options) : zone_(options.zone) {
+    const bool hopping = options.kind == WindowKind::hopping;
+    size_ = options.size_ns;
+    advance_ = hopping ? options.advance_ns : options.size_ns;
+    offset_ = options.offset_ns;
+    calendar_ = zone_ != nullptr;
+    if (calendar_) {
+        unit_ = hopping ? options.advance_unit : options.unit;
+        step_count_ = hopping ? options.advance_count : options.unit_count;
+        std::int64_t count = options.unit_count;
+        if (hopping && options.unit == CalendarUnit::week && options.advance_unit == CalendarUnit::day) count *= 7;
+        steps_in_window_ = count / step_count_;
+        single_ = steps_in_window_ == 1;
+        return;
+    }
+    pane_ = std::gcd(size_, advance_);
+    single_ = pane_ == size_ && advance_ == size_;
+    offset_ %= advance_;
+}
+
+TimeNs WindowGrid::floor_to(TimeNs time, DurationNs step) const {
+    const Int128 shifted = Int128{time} - offset_;
+    Int128 index = shifted / step;
+    if (shifted % step < 0) --index;
+    return clamp(index * step + offset_);
+}
+
+TimeNs WindowGrid::pane_start(TimeNs time) const {
+    if (calendar_) return calendar_window(*zone_, time, unit_, step_count_, offset_).start;
+    return floor_to(time, pane_);
+}
+
+TimeNs WindowGrid::window_end(TimeNs start) const {
+    if (!calendar_) return time_add(start, size_);
+    for (std::int64_t i = 0; i < steps_in_window_; ++i) start = next_window(start);
+    return start;
+}
+
+TimeNs WindowGrid::next_window(TimeNs start) const {
+    if (calendar_) return calendar_window(*zone_, start, unit_, step_count_, offset_).end;
+    return time_add(start, advance_);
+}
+
+TimeNs WindowGrid::previous_window(TimeNs start) const {
+    if (calendar_) return calendar_window(*zone_, time_sub(start, 1), unit_, step_count_, offset_).start;
+    return time_sub(start, advance_);
+}
+
+TimeNs WindowGrid::first_window_ending_after(TimeNs time) const {
+    if (!calendar_) {
+        // The least start with start + size > time.
+        const Int128 shifted = Int128{time} - size_ - offset_;
+        Int128 index = shifted / advance_;
+        if (shifted % advance_ < 0) --index;
+        return clamp((index + 1) * advance_ + offset_);
+    }
+    TimeNs start = calendar_window(*zone_, time, unit_, step_count_, offset_).start;
+    for (std::int64_t i = 1; i < steps_in_window_; ++i) start = previous_window(start);
+    return start;
+}
+
+TimeNs WindowGrid::last_window_starting_by(TimeNs time) const {
+    if (calendar_) return calendar_window(*zone_, time, unit_, step_count_, offset_).start;
+    return floor_to(time, advance_);
+}
+
+}  // namespace stream

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+// The groups of one window (or pane): key bytes to aggregate states, in one open-addressing table.
+// Groups lie in chunks that never move; keys lie in an arena. A group with count and sum costs its key,
+// its states and about 40 bytes.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.hpp"
+#include "ops/window/plan.hpp"
+
+namespace stream {
+
+class Groups {
+public:
+    Groups(const AggregatePlan& plan, std::uint64_t seed);
+    ~Groups();
+    Groups(const Groups&) = delete;
+    Groups& operator=(const Groups&) = delete;
+
+    struct Group {
+        const char* key_data;
+        std::uint32_t key_size;
+        std::uint32_t hash_high;
+        std::string_view key() const { return {key_data, key_size}; }
+        std::byte* states() { return reinterpret_cast<std::byte*>(this + 1); }
+        const std::byte* states() const { return reinterpret_cast<const std::byte*>(this + 1); }
+    };
+
+    // The group of this key, made with empty states if there is none.
+    Group& find_or_make(std::string_view key);
+    Group* find(std::string_view key);
+
+    std::size_t size() const { return count_; }
+    Group& at(std::size_t i) {
+        return *reinterpret_cast<Group*>(chunks_[i / chunk_groups].get() + (i % chunk_groups) * group_bytes_);
+    }
+    const Group& at(std::size_t i) const { return const_cast<Groups*>(this)->at(i); }
+
+    // Of tables, keys and fixed states; not what states keep on the heap.
+    std::size_t memory() const { return memory_; }
+
+    // All groups, in order of key.
+    std::vector<Group*> sorted();
+
+    void snapshot(StateWriter& writer) const;
+    Result<void> restore(StateReader& reader, std::size_t& heap);
+
+private:
+    static constexpr std::size_t chunk_groups = 16;
+    static constexpr std::size_t arena_block_max = 16 << 10;
+
+    const char* keep(std::string_view key);
+    void grow();
+
+    const AggregatePlan& plan_;
+    std::uint64_t seed_;
+    std::size_t group_bytes_;
+    std::vector<std::unique_ptr<std::byte[]>> chunks_;
+    std::size_t count_ = 0;
+    // High half: hash, low half: group number + 1; 0: empty.
+    std::vector<std::uint64_t> slots_;
+    std::size_t mask_ = 0;
+    std::vector<std::unique_ptr<char[]>> arena_;
+    std::size_t arena_used_ = 0;
+    std::size_t arena_size_ = 0;
+    std::size_t memory_ = 0;
+};
+
+}  // namespace stream

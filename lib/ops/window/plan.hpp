@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+// A group's aggregates side by side: where each one's state lies, and what is done to all of them.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/error.hpp"
+#include "json/fields.hpp"
+#include "ops/aggregates/aggregate.hpp"
+#include "ops/operator.hpp"
+
+namespace stream {
+
+class AggregatePlan {
+public:
+    static Result<AggregatePlan> make(const std::vector<AggregateSpec>& specs, FieldSet& fields);
+
+    std::size_t size() const { return parts_.size(); }
+    std::size_t state_bytes() const { return state_bytes_; }
+    const std::string& name(std::size_t i) const { return parts_[i].spec.name; }
+    const AggregateSpec& spec(std::size_t i) const { return parts_[i].spec; }
+    const Aggregate& at(std::size_t i) const { return *parts_[i].aggregate; }
+    bool grows() const { return grows_; }
+    bool has_increase() const { return has_increase_; }
+    bool is_increase(std::size_t i) const { return parts_[i].spec.function == "increase"; }
+    bool is_exact_percentile() const;
+    // A sentence for when memory runs out.
+    std::string advice() const;
+
+    void init(std::byte* states) const {
+        for (const Part& part : parts_) part.aggregate->init(states + part.offset);
+    }
+    void destroy(std::byte* states) const {
+        for (const Part& part : parts_) part.aggregate->destroy(states + part.offset);
+    }
+    // All or, where one of them refuses the event, none; `grown` is raised by the heap bytes taken.
+    Result<void> add(std::byte* states, const Event& event, TimeNs time, std::size_t& grown) const;
+    Result<void> merge(std::byte* into, const std::byte* from) const {
+        for (const Part& part : parts_) STREAM_TRY(part.aggregate->merge(into + part.offset, from + part.offset));
+        return {};
+    }
+    Result<void> write(std::size_t i, const std::byte* states, const WindowSpan& span, std::string& out) const {
+        return parts_[i].aggregate->write(states + parts_[i].offset, span, out);
+    }
+    std::string last_number(std::size_t i, const std::byte* states) const {
+        return parts_[i].aggregate->last_number(states + parts_[i].offset);
+    }
+    std::size_t heap_bytes(const std::byte* states) const;
+    void snapshot(const std::byte* states, StateWriter& writer) const;
+    Result<void> restore(std::byte* states, StateReader& reader) const;
+
+private:
+    struct Part {
+        AggregateSpec spec;
+        std::unique_ptr<Aggregate> aggregate;
+        std::size_t offset = 0;
+        std::size_t slot = SIZE_MAX;  // of its field; SIZE_MAX: none
+        bool grows = false;
+        bool can_refuse = false;
+    };
+    Result<void> try_out(const Part& part, const AggregateInput& input) const;
+
+    std::vector<Part> parts_;
+    std::vector<std::size_t> order_;  // of adding: those that can refuse an event first
+    std::size_t refusing_ = 0;        // how many those are
+    std::size_t state_bytes_ = 0;
+    bool grows_ = false;
+    bool has_increase_ = false;
+};
+
+}  // namespace stream

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "state/temp_file.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "io/fd.hpp"
+
+namespace stream {
+namespace {
+
+std::string spill_file_in(const std::string& folder) { return folder + "/(spill file)"; }
+
+}  // namespace
+
+Result<TempFile> TempFile::create(const std::string& folder) {
+    if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) {
+        return system_failure("make folder", folder, errno);
+    }
+    OwnedFd fd = open_fd(folder, O_TMPFILE | O_RDWR, 0600);
+    if (!fd.is_open()) {  // not every file system has O_TMPFILE
+        std::string name = folder + "/streamutils-spill.XXXXXX";
+        fd = OwnedFd(::mkostemp(name.data(), O_CLOEXEC));
+        if (!fd.is_open()) return system_failure("make", name, errno);
+        ::unlink(name.c_str());
+    }
+    return TempFile(std::move(fd), folder);
+}
+
+Result<void> TempFile::write_at(std::uint64_t at, std::string_view bytes) {
+    while (!bytes.empty()) {
+        const auto written = ::pwrite(fd_.get(), bytes.data(), bytes.size(), static_cast<off_t>(at));
+        if (written < 0) {
+            if (errno == EINTR) continue;
+            return system_failure("write", spill_file_in(folder_), errno);
+        }
+        bytes.remove_prefix(static_cast<std::size_t>(written));
+        at += static_cast<std::uint64_t>(written);
+    }
+    return {};
+}
+
+Result<void> TempFile::read_at(std::uint64_t at, std::span<char> into) const {
+    const auto got = pread_full(fd_.get(), into, at);
+    if (got < 0) return system_failure("read", spill_file_in(folder_), errno);
+    if (static_cast<std::size_t>(got) < into.size()) {
+        return fail(ErrorKind::corrupt, fmt::format("{} lost bytes", quoted_name(spill_file_in(folder_))));
+    }
+    return {};
+}
+
+bool TempFile::punch(std::uint64_t at, std::uint64_t size) {
+    return ::fallocate(fd_.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, static_cast<off_t>(at),
+                       static_cast<off_t>(size)) == 0;
+}
+
+}  // namespace stream
