@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/text.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <cstdint>
 #include <cstring>
-
-#include <fmt/format.h>
 
 namespace stream {
 namespace {
@@ -37,8 +37,8 @@ Decoded decode(std::string_view text) {
 
 // Above ASCII: C1, and what reorders or breaks a line.
 bool is_unprintable(char32_t c) {
-    return (c >= 0x80 && c <= 0x9F) || c == 0x61C || c == 0x200E || c == 0x200F || (c >= 0x2028 && c <= 0x202E) ||
-           (c >= 0x2066 && c <= 0x2069) || c == 0xFEFF;
+    return (c >= 0x80 && c <= 0x9F) || c == 0x61C || c == 0x200E || c == 0x200F ||
+           (c >= 0x2028 && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069) || c == 0xFEFF;
 }
 
 void append_printable(std::string& out, std::string_view text, std::size_t limit) {
@@ -55,7 +55,8 @@ void append_printable(std::string& out, std::string_view text, std::size_t limit
             continue;
         }
         if (is_unprintable(next.character)) {
-            fmt::format_to(std::back_inserter(out), "\\u{{{:x}}}", static_cast<std::uint32_t>(next.character));
+            fmt::format_to(std::back_inserter(out), "\\u{{{:x}}}",
+                           static_cast<std::uint32_t>(next.character));
         } else {
             out += text.substr(at, next.size);
         }

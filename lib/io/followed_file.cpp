@@ -46,6 +46,7 @@ Result<void> FollowedFile::skip_to_end() {
         if (newline != std::string_view::npos) break;
     }
     position_ = end;
+    at_start_ = position_ == 0;
     const std::size_t kept = std::min<std::size_t>(position_, fingerprint_size);
     head_.resize(kept);
     tail_.resize(kept);
@@ -164,22 +165,22 @@ Result<FollowedFile::Look> FollowedFile::shrunk_or_rewritten(std::uint64_t size)
     position_ = size_seen_ = 0;
     head_.clear();
     tail_.clear();
-    after_truncation_ = true;
+    at_start_ = true;
     return look;
 }
 
-// A writer without O_APPEND goes on at its old place after a truncation, and all before that is a hole
+// A writer without O_APPEND goes on at its old place after a truncation, and the file begins with a hole
 // that reads as zeros. The zeros are no part of a line: passes over them, moves what follows to the
 // front, and says how many bytes that are.
 std::size_t FollowedFile::skip_hole(std::span<char> fresh) {
-    if (!after_truncation_ || fresh.empty()) return fresh.size();
+    if (!at_start_ || fresh.empty()) return fresh.size();
     const auto text = std::find_if(fresh.begin(), fresh.end(), [](char byte) { return byte != '\0'; });
     const auto zeros = static_cast<std::size_t>(text - fresh.begin());
-    after_truncation_ = text == fresh.end();
+    at_start_ = text == fresh.end();
     if (zeros == 0) return fresh.size();
     remember(std::string_view(fresh.data(), zeros));
     std::memmove(fresh.data(), fresh.data() + zeros, fresh.size() - zeros);
-    if (after_truncation_) {
+    if (at_start_) {
         const off_t data = ::lseek(fd_.get(), static_cast<off_t>(position_), SEEK_DATA);
         constexpr std::uint64_t far = 64 << 10;
         if (data > 0 && static_cast<std::uint64_t>(data) > position_ + far) {

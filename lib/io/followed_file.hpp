@@ -81,7 +81,7 @@ private:
     std::string head_;        // the file's first bytes, as read
     std::string tail_;        // the last bytes before position_
     std::string unfinished_;  // the bytes before position_ that were not handed on: no newline in them
-    bool after_truncation_ = false;
+    bool at_start_ = true;    // nothing but zeros was read
 };
 
 }  // namespace stream

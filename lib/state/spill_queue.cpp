@@ -70,7 +70,7 @@ private:
     std::size_t size_ = 0;
 };
 
-bool before(const Entry& a, const Entry& b) {
+[[gnu::always_inline]] inline bool before(const Entry& a, const Entry& b) {
     return a.time != b.time ? a.time < b.time : a.order() < b.order();
 }
 
@@ -103,9 +103,8 @@ public:
         for (std::size_t child = 1; child < size; child = 4 * at + 1) {
             const std::size_t end = std::min(child + 4, size);
             std::size_t best = child;
-            for (std::size_t i = child + 1; i < end; ++i) {
-                if (before(entries_[i], entries_[best])) best = i;
-            }
+            for (std::size_t i = child + 1; i < end; ++i) best = before(entries_[i], entries_[best]) ? i : best;
+            __builtin_prefetch(entries_.data() + std::min(4 * best + 1, size - 1));
             if (!before(entries_[best], last)) break;
             entries_[at] = entries_[best];
             at = best;

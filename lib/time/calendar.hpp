@@ -4,9 +4,9 @@
 // Internal to lib/time, as are time_forms.hpp, time_format.hpp and time_base.hpp.
 #pragma once
 
-#include <cstdint>
-
 #include "time/timestamp.hpp"
+
+#include <cstdint>
 
 namespace stream {
 
@@ -39,11 +39,14 @@ constexpr CivilDate civil_from_days(std::int64_t days) {
     const std::int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     const std::int64_t month_from_march = (5 * day_of_year + 2) / 153;
     const auto day = static_cast<unsigned>(day_of_year - (153 * month_from_march + 2) / 5 + 1);
-    const auto month = static_cast<unsigned>(month_from_march < 10 ? month_from_march + 3 : month_from_march - 9);
+    const auto month =
+        static_cast<unsigned>(month_from_march < 10 ? month_from_march + 3 : month_from_march - 9);
     return {year_of_era + era * 400 + (month <= 2 ? 1 : 0), month, day};
 }
 
-constexpr bool is_leap_year(std::int64_t year) { return year % 4 == 0 && (year % 100 != 0 || year % 400 == 0); }
+constexpr bool is_leap_year(std::int64_t year) {
+    return year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+}
 
 constexpr unsigned days_in_month(std::int64_t year, unsigned month) {
     constexpr unsigned char lengths[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};

@@ -42,7 +42,8 @@ TimeNs start_of(const Zone& zone, CalendarUnit unit, WideInt index, DurationNs s
     if (index < -12'000) return time_before_all;
     const auto months = static_cast<std::int64_t>(index);
     const std::int64_t years = floor_div(months, 12);
-    const std::int64_t days = days_from_civil(1970 + years, static_cast<unsigned>(months - years * 12 + 1), 1);
+    const std::int64_t days =
+        days_from_civil(1970 + years, static_cast<unsigned>(months - years * 12 + 1), 1);
     return instant_of(zone, WideInt{days} * ns_per_day + shift_ns);
 }
 

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "time/duration.hpp"
 
-#include <array>
-#include <span>
+#include "base/text.hpp"
+#include "time/time_forms.hpp"
 
 #include <fmt/format.h>
 
-#include "base/text.hpp"
-#include "time/time_forms.hpp"
+#include <array>
+#include <charconv>
+#include <span>
 
 namespace stream {
 namespace {
@@ -27,8 +28,10 @@ constexpr std::array<Unit, 8> duration_units = {{
     {"us", ns_per_us},
     {"ns", 1},
 }};
-constexpr std::array<Unit, 4> iso_date_units = {{{"Y", 0}, {"M", 0}, {"W", 7 * std::uint64_t{ns_per_day}}, {"D", ns_per_day}}};
-constexpr std::array<Unit, 3> iso_time_units = {{{"H", ns_per_hour}, {"M", ns_per_minute}, {"S", ns_per_second}}};
+constexpr std::array<Unit, 4> iso_date_units = {
+    {{"Y", 0}, {"M", 0}, {"W", 7 * std::uint64_t{ns_per_day}}, {"D", ns_per_day}}};
+constexpr std::array<Unit, 3> iso_time_units = {
+    {{"H", ns_per_hour}, {"M", ns_per_minute}, {"S", ns_per_second}}};
 
 constexpr std::array<Unit, 4> binary_sizes = {
     {{"k", 1ULL << 10}, {"m", 1ULL << 20}, {"g", 1ULL << 30}, {"t", 1ULL << 40}}};
@@ -50,13 +53,16 @@ std::string_view take_while(std::string_view& text, Predicate matches) {
 bool in_number(char c) { return is_digit(c) || c == '.'; }
 
 // number × unit, added to `sum`; the product must be whole.
-const char* add_product(std::string_view number, std::uint64_t unit, std::uint64_t limit, const char* not_whole,
-                        std::uint64_t& sum) {
+const char* add_product(std::string_view number, std::uint64_t unit, std::uint64_t limit,
+                        const char* not_whole, std::uint64_t& sum) {
     Decimal value;
-    if (!read_decimal(number, value)) return "a number is malformed";
-    if (value.magnitude > 20) return too_large;
-    if (value.too_long) return "a number has too many digits";
-    // At most 19 digits times a week: below 2^113, and a positive exponent only fills up 20 digits.
+    const auto whole = std::from_chars(number.data(), number.data() + number.size(), value.digits);
+    if (whole.ec != std::errc{} || whole.ptr != number.data() + number.size()) {
+        if (!read_decimal(number, value)) return "a number is malformed";
+        if (value.magnitude > 19) return too_large;
+        if (value.too_long) return "a number has too many digits";
+    }
+    // 64 bits times a week in nanoseconds: below 2^114, and a positive exponent only fills up 19 digits.
     WideInt product = WideInt{value.digits} * unit;
     for (std::int64_t i = value.exponent; i > 0; --i) product *= 10;
     for (std::int64_t i = value.exponent; i < 0 && product != 0; ++i) {
@@ -82,7 +88,8 @@ const char* read_parts(std::string_view& text, std::span<const Unit> units, char
         if (found < next) return "units go from large to small, each once";
         if (units[found].size == 0) return "months and years have no fixed length";
         next = found + 1;
-        if (const char* reason = add_product(number, units[found].size, limit, "it is finer than a nanosecond", sum)) {
+        if (const char* reason =
+                add_product(number, units[found].size, limit, "it is finer than a nanosecond", sum)) {
             return reason;
         }
     }
@@ -199,7 +206,8 @@ Result<std::uint64_t> parse_size(std::string_view text) {
         if (unit == 0) return refuse("");
     }
     std::uint64_t size = 0;
-    if (const char* reason = add_product(number, unit, ~std::uint64_t{0}, "it is no whole number of bytes", size)) {
+    if (const char* reason =
+            add_product(number, unit, ~std::uint64_t{0}, "it is no whole number of bytes", size)) {
         return refuse(reason);
     }
     return size;

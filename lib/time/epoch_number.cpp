@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <algorithm>
-
 #include "time/time_forms.hpp"
+
+#include <algorithm>
 
 namespace stream {
 namespace {
@@ -71,11 +71,15 @@ bool read_long_decimal(TimeCursor cursor, Decimal& out) {
 
 constexpr std::int64_t decimals_of(TimeUnit unit) {
     switch (unit) {
-        case TimeUnit::s: return 9;
-        case TimeUnit::ms: return 6;
-        case TimeUnit::us: return 3;
+        case TimeUnit::s:
+            return 9;
+        case TimeUnit::ms:
+            return 6;
+        case TimeUnit::us:
+            return 3;
         case TimeUnit::ns:
-        case TimeUnit::none: break;
+        case TimeUnit::none:
+            break;
     }
     return 0;
 }
@@ -90,7 +94,8 @@ bool read_decimal(std::string_view text, Decimal& out) {
     if (cursor.left() - 1 < 19 && *cursor.at != '0') {
         std::uint64_t value = 0;
         const char* at = cursor.at;
-        while (at != cursor.end && is_digit(*at)) value = value * 10 + static_cast<std::uint64_t>(*at++ - '0');
+        while (at != cursor.end && is_digit(*at))
+            value = value * 10 + static_cast<std::uint64_t>(*at++ - '0');
         if (at == cursor.end) {
             out.digits = value;
             out.exponent = 0;

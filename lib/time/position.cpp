@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <algorithm>
-
-#include <fmt/format.h>
-
 #include "base/text.hpp"
 #include "time/duration.hpp"
 #include "time/time_forms.hpp"
 #include "time/time_parser.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
 
 namespace stream {
 namespace {
@@ -46,7 +46,8 @@ Result<Position> parse_date_time(std::string_view text) {
     if (!parser) return pass_on(parser);
     auto time = parser->parse_text(whole);
     if (!time) {
-        return fail(ErrorKind::usage, fmt::format("not a position: {}", quoted(text)), "2026-01-31T12:00:00Z");
+        return fail(ErrorKind::usage, fmt::format("not a position: {}", quoted(text)),
+                    "2026-01-31T12:00:00Z");
     }
     return at_time(*time);
 }
@@ -57,8 +58,9 @@ Result<Position> parse_backwards(std::string_view text, TimeNs now) {
     if (all_digits(rest)) return parse_count(rest, Position::Kind::last);
     auto ago = parse_duration(rest);
     if (!ago || *ago < 0) {
-        return fail(ErrorKind::usage, fmt::format("not a position: {} (after a minus comes a number or a duration)",
-                                                  quoted(text)));
+        return fail(
+            ErrorKind::usage,
+            fmt::format("not a position: {} (after a minus comes a number or a duration)", quoted(text)));
     }
     return at_time(time_sub(now, *ago));
 }
@@ -80,10 +82,11 @@ Result<Position> parse_position(std::string_view text, TimeNs now) {
         return fail(ErrorKind::usage, fmt::format("a time before now has a minus: {}", quoted(text)),
                     fmt::format("-{}", text));
     }
-    return fail(ErrorKind::usage,
-                fmt::format("not a position: {} (such are start, end, N, -N, 2026-01-31T12:00:00Z, @1769860800, now, "
-                            "today, yesterday, -2h)",
-                            quoted(text)));
+    return fail(
+        ErrorKind::usage,
+        fmt::format("not a position: {} (such are start, end, N, -N, 2026-01-31T12:00:00Z, @1769860800, now, "
+                    "today, yesterday, -2h)",
+                    quoted(text)));
 }
 
 }  // namespace stream

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "time/time_base.hpp"
 
-#include <fmt/format.h>
-
 #include "base/text.hpp"
 #include "time/calendar.hpp"
+
+#include <fmt/format.h>
 
 namespace stream {
 namespace {

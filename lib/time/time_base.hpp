@@ -6,11 +6,11 @@
 // and a line of late December that comes just after one of January goes back to the old one.
 #pragma once
 
-#include <cstdint>
-#include <string_view>
-
 #include "base/error.hpp"
 #include "time/time_format.hpp"
+
+#include <cstdint>
+#include <string_view>
 
 namespace stream {
 

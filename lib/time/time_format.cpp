@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "time/time_format.hpp"
 
-#include <fmt/format.h>
-
 #include "base/text.hpp"
+
+#include <fmt/format.h>
 
 namespace stream {
 namespace {
@@ -14,14 +14,21 @@ constexpr const char* mismatch = "it does not match the format";
 std::string_view composite(char letter) {
     switch (letter) {
         case 'T':
-        case 'X': return "%H:%M:%S";
-        case 'R': return "%H:%M";
-        case 'r': return "%I:%M:%S %p";
+        case 'X':
+            return "%H:%M:%S";
+        case 'R':
+            return "%H:%M";
+        case 'r':
+            return "%I:%M:%S %p";
         case 'D':
-        case 'x': return "%m/%d/%y";
-        case 'F': return "%Y-%m-%d";
-        case 'c': return "%a %b %e %H:%M:%S %Y";
-        default: return {};
+        case 'x':
+            return "%m/%d/%y";
+        case 'F':
+            return "%Y-%m-%d";
+        case 'c':
+            return "%a %b %e %H:%M:%S %Y";
+        default:
+            return {};
     }
 }
 
@@ -42,8 +49,8 @@ Result<void> TimeFormat::compile_letter(char letter, bool& rare) {
         letters_.push_back(letter);
         rare = true;
     } else {
-        return fail(ErrorKind::usage, fmt::format("no letter %{} in a time format",
-                                                  printable(std::string_view(&letter, 1))));
+        return fail(ErrorKind::usage,
+                    fmt::format("no letter %{} in a time format", printable(std::string_view(&letter, 1))));
     }
     return {};
 }
@@ -83,7 +90,8 @@ Result<void> TimeFormat::check(const std::string& format) {
     lacks_date_ = !has_year && !has_month;
     lacks_year_ = !has_year && has_month;
     if (lacks_year_ && !has_day) return refuse("has neither year nor day");
-    if (has("UWV") && (lacks_year_ || !has("aAuw"))) return refuse("counts weeks without a year or a day of the week");
+    if (has("UWV") && (lacks_year_ || !has("aAuw")))
+        return refuse("counts weeks without a year or a day of the week");
     return {};
 }
 
@@ -94,9 +102,10 @@ Result<TimeFormat> TimeFormat::make(const std::string& format) {
     STREAM_TRY(made.check(format));
     if (rare) {
         if (made.has("sfkl")) {
-            return fail(ErrorKind::usage, fmt::format("the time format {} mixes %s %f %k %l with letters for weeks, "
-                                                      "centuries or eras",
-                                                      quoted(format)));
+            return fail(ErrorKind::usage,
+                        fmt::format("the time format {} mixes %s %f %k %l with letters for weeks, "
+                                    "centuries or eras",
+                                    quoted(format)));
         }
         made.rare_ = std::make_unique<DateLibraryReader>(format);
         return made;
@@ -125,7 +134,8 @@ int read_number(TimeCursor& cursor, int width, int limit, bool padded) {
     }
     int value = 0;
     int count = 0;
-    for (; count < width && !cursor.done() && is_digit(*cursor.at); ++count) value = value * 10 + (*cursor.at++ - '0');
+    for (; count < width && !cursor.done() && is_digit(*cursor.at); ++count)
+        value = value * 10 + (*cursor.at++ - '0');
     return count == 0 || value > limit ? -1 : value;
 }
 
@@ -239,44 +249,78 @@ const char* TimeFormat::read(std::string_view text, TimeFields& out) {
         bool good = true;
         const char* reason = nullptr;
         switch (step.letter) {
-            case 0: good = cursor.take(step.literal); break;
+            case 0:
+                good = cursor.take(step.literal);
+                break;
             case ' ':
                 while (!cursor.done() && is_space(*cursor.at)) ++cursor.at;
                 break;
-            case 'Y': good = read_year(cursor, out); break;
-            case 'y': good = read_short_year(cursor, out); break;
-            case 'm': good = set(read_number(cursor, 2, 12, false), 1, out.month); break;
+            case 'Y':
+                good = read_year(cursor, out);
+                break;
+            case 'y':
+                good = read_short_year(cursor, out);
+                break;
+            case 'm':
+                good = set(read_number(cursor, 2, 12, false), 1, out.month);
+                break;
             case 'd':
-            case 'e': good = set(read_number(cursor, 2, 31, true), 1, out.day); break;
-            case 'j': good = set(read_number(cursor, 3, 366, false), 1, out.day_of_year); break;
+            case 'e':
+                good = set(read_number(cursor, 2, 31, true), 1, out.day);
+                break;
+            case 'j':
+                good = set(read_number(cursor, 3, 366, false), 1, out.day_of_year);
+                break;
             case 'b':
             case 'B':
-            case 'h': good = set(static_cast<int>(read_month_name(cursor, true)), 1, out.month); break;
+            case 'h':
+                good = set(static_cast<int>(read_month_name(cursor, true)), 1, out.month);
+                break;
             case 'a':
-            case 'A': good = set(read_weekday_name(cursor), 0, out.weekday); break;
+            case 'A':
+                good = set(read_weekday_name(cursor), 0, out.weekday);
+                break;
             case 'u':
                 good = set(read_number(cursor, 1, 7, false), 1, out.weekday);
                 out.weekday %= 7;
                 break;
-            case 'w': good = set(read_number(cursor, 1, 6, false), 0, out.weekday); break;
+            case 'w':
+                good = set(read_number(cursor, 1, 6, false), 0, out.weekday);
+                break;
             case 'H':
-            case 'k': good = set(read_number(cursor, 2, 23, true), 0, out.hour); break;
+            case 'k':
+                good = set(read_number(cursor, 2, 23, true), 0, out.hour);
+                break;
             case 'I':
             case 'l':
                 good = set(read_number(cursor, 2, 12, true), 1, out.hour);
                 twelve = true;
                 break;
-            case 'p': good = read_half_day(cursor, half); break;
-            case 'M': good = set(read_number(cursor, 2, 59, false), 0, out.minute); break;
+            case 'p':
+                good = read_half_day(cursor, half);
+                break;
+            case 'M':
+                good = set(read_number(cursor, 2, 59, false), 0, out.minute);
+                break;
             case 'S':
                 good = set(read_number(cursor, 2, 60, false), 0, out.second);
                 if (good) reason = read_optional_fraction(cursor, step.literal != 0, out);
                 break;
-            case 'f': reason = read_fraction(cursor, out.nanoseconds); break;
-            case 's': reason = read_epoch_seconds(cursor, step.literal != 0, out); break;
-            case 'z': reason = read_zone_offset(cursor, out); break;
-            case 'Z': reason = read_zone_name(cursor, out); break;
-            default: good = false; break;
+            case 'f':
+                reason = read_fraction(cursor, out.nanoseconds);
+                break;
+            case 's':
+                reason = read_epoch_seconds(cursor, step.literal != 0, out);
+                break;
+            case 'z':
+                reason = read_zone_offset(cursor, out);
+                break;
+            case 'Z':
+                reason = read_zone_name(cursor, out);
+                break;
+            default:
+                good = false;
+                break;
         }
         if (!good) return mismatch;
         if (reason != nullptr) return reason;

@@ -3,14 +3,14 @@
 // a rare one (%U %V %W %G %g %C, and %E… %O…) goes to the date library whole. Internal to lib/time.
 #pragma once
 
+#include "base/error.hpp"
+#include "time/time_forms.hpp"
+
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "base/error.hpp"
-#include "time/time_forms.hpp"
 
 namespace stream {
 
@@ -27,7 +27,7 @@ struct TimeFields {
     std::int32_t nanoseconds = 0;
     std::int32_t offset_s = 0;
     bool has_offset = false;
-    bool has_epoch = false;   // epoch_s is the time; the rest but nanoseconds does not count
+    bool has_epoch = false;  // epoch_s is the time; the rest but nanoseconds does not count
     std::int64_t epoch_s = 0;
 };
 

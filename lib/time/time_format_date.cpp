@@ -7,13 +7,13 @@
 // False positives in the library's templates, which are instantiated here.
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 
-#include <istream>
-#include <streambuf>
+#include "time/calendar.hpp"
+#include "time/time_format.hpp"
 
 #include <date/date.h>
 
-#include "time/calendar.hpp"
-#include "time/time_format.hpp"
+#include <istream>
+#include <streambuf>
 
 namespace stream {
 namespace {
@@ -57,7 +57,8 @@ const char* DateLibraryReader::read(std::string_view text, TimeFields& out) {
         std::chrono::minutes offset{0};
         date::from_stream(impl_->stream, impl_->format.c_str(), fields, &impl_->zone_name, &offset);
         if (impl_->stream.fail() || !fields.ymd.ok()) return mismatch;
-        if (impl_->stream.peek() != std::istream::traits_type::eof()) return "text follows what the format takes";
+        if (impl_->stream.peek() != std::istream::traits_type::eof())
+            return "text follows what the format takes";
         if (!impl_->zone_name.empty()) {
             const std::string_view name = impl_->zone_name;
             if (name != "UTC" && name != "GMT" && name != "Z") {

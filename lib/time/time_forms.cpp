@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "time/time_forms.hpp"
 
-#include <cstring>
-
 #include "time/calendar.hpp"
+
+#include <cstring>
 
 namespace stream {
 namespace {
@@ -72,8 +72,8 @@ const char* read_clf_minute(const char* at, MinuteCache& cache) {
 }  // namespace
 
 const char* read_fraction(TimeCursor& cursor, std::int32_t& nanoseconds) {
-    constexpr std::int32_t scale[] = {0,       100'000'000, 10'000'000, 1'000'000, 100'000,
-                                      10'000,  1'000,       100,        10,        1};
+    constexpr std::int32_t scale[] = {0,      100'000'000, 10'000'000, 1'000'000, 100'000,
+                                      10'000, 1'000,       100,        10,        1};
     std::int32_t value = 0;
     const char* const start = cursor.at;
     while (!cursor.done() && is_digit(*cursor.at)) {
@@ -111,7 +111,8 @@ unsigned read_month_name(TimeCursor& cursor, bool full) {
     if (cursor.left() < 3) return 0;
     for (unsigned i = 0; i < 12; ++i) {
         const char* const name = names[i];
-        if (lower(cursor.at[0]) != name[0] || lower(cursor.at[1]) != name[1] || lower(cursor.at[2]) != name[2]) {
+        if (lower(cursor.at[0]) != name[0] || lower(cursor.at[1]) != name[1] ||
+            lower(cursor.at[2]) != name[2]) {
             continue;
         }
         cursor.at += 3;
@@ -145,7 +146,8 @@ const char* read_rfc3339(std::string_view text, MinuteCache& cache, ClockTime& o
         if (const char* reason = read_fraction(cursor, out.nanoseconds)) return reason;
     }
     // A leap second is the start of the next one, whatever its fraction.
-    if (second == 60) [[unlikely]] out.nanoseconds = 0;
+    if (second == 60) [[unlikely]]
+        out.nanoseconds = 0;
     if (cursor.done()) return nullptr;
     out.has_offset = true;
     if (*cursor.at == 'Z' || *cursor.at == 'z') {
@@ -181,7 +183,7 @@ TimeForm guess_form(std::string_view text) {
     if (text.size() > 2 && is_digit(text[0]) && text[2] == '/') return TimeForm::clf;
     if (is_digit(text[0]) || (text[0] == '-' && text.size() > 1 && is_digit(text[1]))) {
         return text.find_first_not_of("0123456789.eE+-") == std::string_view::npos ? TimeForm::number
-                                                                                     : TimeForm::none;
+                                                                                   : TimeForm::none;
     }
     return TimeForm::none;
 }

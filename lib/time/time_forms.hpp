@@ -4,11 +4,11 @@
 // here allocates. Internal to lib/time.
 #pragma once
 
+#include "time/time_parser.hpp"
+
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
-
-#include "time/time_parser.hpp"
 
 namespace stream {
 

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "time/time_parser.hpp"
 
-#include <optional>
-#include <utility>
-
-#include <fmt/format.h>
-
 #include "base/text.hpp"
 #include "time/calendar.hpp"
 #include "time/time_base.hpp"
 #include "time/time_format.hpp"
 #include "time/time_forms.hpp"
 #include "time/zone.hpp"
+
+#include <fmt/format.h>
+
+#include <optional>
+#include <utility>
 
 namespace stream {
 namespace {
@@ -21,33 +21,48 @@ constexpr const char* other_unit = "of another unit";
 
 const char* form_name(TimeForm form) {
     switch (form) {
-        case TimeForm::rfc3339: return "RFC 3339";
-        case TimeForm::clf: return "in the common log format";
-        case TimeForm::number: return "a number";
-        case TimeForm::format: return "in the format given";
-        case TimeForm::none: break;
+        case TimeForm::rfc3339:
+            return "RFC 3339";
+        case TimeForm::clf:
+            return "in the common log format";
+        case TimeForm::number:
+            return "a number";
+        case TimeForm::format:
+            return "in the format given";
+        case TimeForm::none:
+            break;
     }
     return "nothing known";
 }
 
 const char* unit_name(TimeUnit unit) {
     switch (unit) {
-        case TimeUnit::s: return "seconds";
-        case TimeUnit::ms: return "milliseconds";
-        case TimeUnit::us: return "microseconds";
-        case TimeUnit::ns: return "nanoseconds";
-        case TimeUnit::none: break;
+        case TimeUnit::s:
+            return "seconds";
+        case TimeUnit::ms:
+            return "milliseconds";
+        case TimeUnit::us:
+            return "microseconds";
+        case TimeUnit::ns:
+            return "nanoseconds";
+        case TimeUnit::none:
+            break;
     }
     return "no unit";
 }
 
 const char* unit_flag(TimeUnit unit) {
     switch (unit) {
-        case TimeUnit::s: return "--time-unit s";
-        case TimeUnit::ms: return "--time-unit ms";
-        case TimeUnit::us: return "--time-unit us";
-        case TimeUnit::ns: return "--time-unit ns";
-        case TimeUnit::none: break;
+        case TimeUnit::s:
+            return "--time-unit s";
+        case TimeUnit::ms:
+            return "--time-unit ms";
+        case TimeUnit::us:
+            return "--time-unit us";
+        case TimeUnit::ns:
+            return "--time-unit ns";
+        case TimeUnit::none:
+            break;
     }
     return "";
 }
@@ -108,7 +123,8 @@ Result<void> TimeParser::Impl::check_base(const TimeOptions& options) const {
                                                   quoted(options.base), quoted(options.format)));
     }
     if (base.kind() == TimeBase::Kind::date && !format && !unit_given) {
-        return fail(ErrorKind::usage, "a base that is a date is for a time format without date, or for numbers",
+        return fail(ErrorKind::usage,
+                    "a base that is a date is for a time format without date, or for numbers",
                     "--time-unit ms");
     }
     return {};
@@ -185,11 +201,18 @@ const char* TimeParser::Impl::read(TimeForm as, std::string_view text, TimeNs& o
     ClockTime clock;
     const char* reason = "";
     switch (as) {
-        case TimeForm::none: return "";
-        case TimeForm::number: return read_number(text, out);
-        case TimeForm::format: return read_format(text, out);
-        case TimeForm::rfc3339: reason = read_rfc3339(text, rfc_minute, clock); break;
-        case TimeForm::clf: reason = read_clf(text, clf_minute, clock); break;
+        case TimeForm::none:
+            return "";
+        case TimeForm::number:
+            return read_number(text, out);
+        case TimeForm::format:
+            return read_format(text, out);
+        case TimeForm::rfc3339:
+            reason = read_rfc3339(text, rfc_minute, clock);
+            break;
+        case TimeForm::clf:
+            reason = read_clf(text, clf_minute, clock);
+            break;
     }
     if (reason != nullptr) return reason;
     return to_instant(clock, zone.get(), out) ? nullptr : time_out_of_range;
@@ -220,8 +243,8 @@ Error TimeParser::Impl::explain(std::string_view text, TimeForm as, std::string_
     if (!format_given && form != TimeForm::none) {
         const TimeForm guess = guess_form(text);
         if (guess != TimeForm::none && guess != form) {
-            return Error(ErrorKind::data, fmt::format("the first time was {}, this is {}: {}", form_name(form),
-                                                      form_name(guess), what));
+            return Error(ErrorKind::data, fmt::format("the first time was {}, this is {}: {}",
+                                                      form_name(form), form_name(guess), what));
         }
     }
     std::string message = fmt::format("not a time: {}", what);
@@ -244,14 +267,20 @@ Result<TimeNs> TimeParser::parse_text(std::string_view text) {
     if (impl_->form == TimeForm::rfc3339) [[likely]] {
         ClockTime clock;
         TimeNs time = 0;
-        if (read_rfc3339(text, impl_->rfc_minute, clock) == nullptr && to_instant(clock, impl_->zone.get(), time)) {
+        if (read_rfc3339(text, impl_->rfc_minute, clock) == nullptr &&
+            to_instant(clock, impl_->zone.get(), time)) {
             return time;
         }
     }
     return impl_->parse(text, false);
 }
 
-Result<TimeNs> TimeParser::parse_number(std::string_view text) { return impl_->parse(text, true); }
+Result<TimeNs> TimeParser::parse_number(std::string_view text) {
+    TimeNs time = 0;
+    if (impl_->form == TimeForm::number && impl_->read_number(text, time) == nullptr) [[likely]]
+        return time;
+    return impl_->parse(text, true);
+}
 
 // Version, form, unit, whether there is a previous time, that time in seconds (little-endian).
 std::string TimeParser::save() const {
@@ -261,7 +290,8 @@ std::string TimeParser::save() const {
     saved.push_back(static_cast<char>(impl_->unit));
     saved.push_back(impl_->base.has_previous() ? 1 : 0);
     const auto previous = static_cast<std::uint64_t>(impl_->base.previous_s());
-    for (unsigned shift = 0; shift < 64; shift += 8) saved.push_back(static_cast<char>(previous >> shift & 0xFF));
+    for (unsigned shift = 0; shift < 64; shift += 8)
+        saved.push_back(static_cast<char>(previous >> shift & 0xFF));
     return saved;
 }
 
@@ -270,9 +300,11 @@ bool TimeParser::load(std::string_view saved) {
     const auto form = static_cast<unsigned char>(saved[1]);
     const auto unit = static_cast<unsigned char>(saved[2]);
     const auto has_previous = static_cast<unsigned char>(saved[3]);
-    if (form > static_cast<unsigned>(TimeForm::format) || unit > static_cast<unsigned>(TimeUnit::ns)) return false;
+    if (form > static_cast<unsigned>(TimeForm::format) || unit > static_cast<unsigned>(TimeUnit::ns))
+        return false;
     std::uint64_t previous = 0;
-    for (unsigned i = 0; i < 8; ++i) previous |= std::uint64_t{static_cast<unsigned char>(saved[4 + i])} << (8 * i);
+    for (unsigned i = 0; i < 8; ++i)
+        previous |= std::uint64_t{static_cast<unsigned char>(saved[4 + i])} << (8 * i);
     const auto previous_s = static_cast<std::int64_t>(previous);
     if (has_previous > 1 || previous_s > time_after_all / ns_per_second ||
         previous_s < time_before_all / ns_per_second) {
@@ -292,13 +324,16 @@ bool looks_like_time(std::string_view text, bool is_number) {
     MinuteCache cache;
     ClockTime clock;
     TimeNs time = 0;
-    if (form == TimeForm::rfc3339) return read_rfc3339(text, cache, clock) == nullptr && to_instant(clock, nullptr, time);
-    if (form == TimeForm::clf) return read_clf(text, cache, clock) == nullptr && to_instant(clock, nullptr, time);
+    if (form == TimeForm::rfc3339)
+        return read_rfc3339(text, cache, clock) == nullptr && to_instant(clock, nullptr, time);
+    if (form == TimeForm::clf)
+        return read_clf(text, cache, clock) == nullptr && to_instant(clock, nullptr, time);
     Decimal number;
     if (form != TimeForm::number || !read_decimal(text, number)) return false;
     constexpr TimeNs year_2000 = days_from_civil(2000, 1, 1) * ns_per_day;
     constexpr TimeNs year_2100 = days_from_civil(2100, 1, 1) * ns_per_day;
-    return to_nanoseconds(number, unit_by_magnitude(number), time) == nullptr && time >= year_2000 && time < year_2100;
+    return to_nanoseconds(number, unit_by_magnitude(number), time) == nullptr && time >= year_2000 &&
+           time < year_2100;
 }
 
 }  // namespace stream

@@ -6,12 +6,14 @@
 namespace stream {
 namespace {
 
-// The last `count` decimal digits of `value`.
-void put_digits(char* out, std::uint64_t value, int count) {
-    for (int i = count - 1; i >= 0; --i) {
-        out[i] = static_cast<char>('0' + value % 10);
-        value /= 10;
-    }
+void put_two(char* out, std::uint64_t value) {
+    out[0] = static_cast<char>('0' + value / 10);
+    out[1] = static_cast<char>('0' + value % 10);
+}
+
+void put_three(char* out, std::uint64_t value) {
+    out[0] = static_cast<char>('0' + value / 100);
+    put_two(out + 1, value % 100);
 }
 
 }  // namespace
@@ -25,29 +27,29 @@ void append_rfc3339(std::string& out, TimeNs time) {
     const auto of_day = static_cast<std::uint64_t>(seconds - days * seconds_per_day);
     const CivilDate date = civil_from_days(days);
 
-    char text[] = "0000-00-00T00:00:00.000000000Z";
-    put_digits(text, static_cast<std::uint64_t>(date.year), 4);
-    put_digits(text + 5, date.month, 2);
-    put_digits(text + 8, date.day, 2);
-    put_digits(text + 11, of_day / 3600, 2);
-    put_digits(text + 14, of_day / 60 % 60, 2);
-    put_digits(text + 17, of_day % 60, 2);
+    // Written in place: a copy would wait for these small stores.
+    const std::size_t start = out.size();
+    out.append("0000-00-00T00:00:00.000000000Z");
+    char* const text = out.data() + start;
+    const auto year = static_cast<std::uint64_t>(date.year);
+    put_two(text, year / 100);
+    put_two(text + 2, year % 100);
+    put_two(text + 5, date.month);
+    put_two(text + 8, date.day);
+    put_two(text + 11, of_day / 3600);
+    put_two(text + 14, of_day / 60 % 60);
+    put_two(text + 17, of_day % 60);
 
     std::size_t length = 19;
     if (fraction != 0) {
-        if (fraction % ns_per_ms == 0) {
-            put_digits(text + 20, fraction / ns_per_ms, 3);
-            length += 4;
-        } else if (fraction % ns_per_us == 0) {
-            put_digits(text + 20, fraction / ns_per_us, 6);
-            length += 7;
-        } else {
-            put_digits(text + 20, fraction, 9);
-            length += 10;
-        }
+        const std::uint64_t us = fraction / 1000;
+        put_three(text + 20, us / 1000);
+        put_three(text + 23, us % 1000);
+        put_three(text + 26, fraction % 1000);
+        length = fraction % 1000 != 0 ? 29 : us % 1000 != 0 ? 26 : 23;
     }
-    text[length++] = 'Z';
-    out.append(text, length);
+    text[length] = 'Z';
+    out.resize(start + length + 1);
 }
 
 std::string to_rfc3339(TimeNs time) {

@@ -3,12 +3,12 @@
 // after that nothing allocates, throws or locks.
 #include "time/zone.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <atomic>
 #include <exception>
 #include <vector>
-
-#include <fmt/format.h>
 
 // As Debian builds the library; its own CMake targets would say the same.
 #ifndef USE_OS_TZDB
@@ -17,11 +17,11 @@
 #ifndef ONLY_C_LOCALE
 #define ONLY_C_LOCALE 1
 #endif
-#include <date/tz.h>
-
 #include "base/text.hpp"
 #include "time/calendar.hpp"
 #include "time/time_forms.hpp"
+
+#include <date/tz.h>
 
 namespace stream {
 namespace {
@@ -88,8 +88,9 @@ private:
             (guess == 0 || local_ns >= spans_[guess - 1].local_end)) {
             return guess;
         }
-        const auto found = std::upper_bound(spans_.begin(), spans_.end() - 1, local_ns,
-                                            [](std::int64_t t, const Span& span) { return t < span.local_end; });
+        const auto found =
+            std::upper_bound(spans_.begin(), spans_.end() - 1, local_ns,
+                             [](std::int64_t t, const Span& span) { return t < span.local_end; });
         return static_cast<std::size_t>(found - spans_.begin());
     }
 
@@ -101,7 +102,8 @@ using Changes = std::vector<std::pair<std::int64_t, std::int64_t>>;
 
 // The library reads a zone's file but not the rule at its end, and Debian's files list changes up to
 // 2037. Years after that repeat one of 2030 to 2037 that has the same weekdays from March on: rules
-// speak of weekdays of a month, and none changes a clock in January or February.
+// speak of weekdays of a month, and none changes a clock in January or February. (Zones listed up to 2087
+// because of Ramadan keep their last offset from then on.)
 void repeat_last_years(Changes& changes) {
     constexpr std::int64_t last_listed = 2037;
     const std::int64_t last_day = floor_div(changes.back().first, seconds_per_day);
@@ -113,7 +115,8 @@ void repeat_last_years(Changes& changes) {
         while (weekday_from_days(march(model)) != weekday_from_days(march(year))) --model;
         const std::int64_t shift = (march(year) - march(model)) * seconds_per_day;
         for (const auto& [second, offset_s] : listed) {
-            if (second < march(model) * seconds_per_day || second >= march(model + 1) * seconds_per_day) continue;
+            if (second < march(model) * seconds_per_day || second >= march(model + 1) * seconds_per_day)
+                continue;
             if (second + shift < last_second) changes.emplace_back(second + shift, offset_s);
         }
     }
@@ -135,7 +138,8 @@ Changes read_changes(const date::time_zone& zone) {
 
 bool same_but_case(std::string_view a, std::string_view b) {
     const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
-    return std::equal(a.begin(), a.end(), b.begin(), b.end(), [&](char x, char y) { return lower(x) == lower(y); });
+    return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                      [&](char x, char y) { return lower(x) == lower(y); });
 }
 
 // The whole name in another case, its last part alone (`Berlin`), or a near one.
@@ -164,9 +168,11 @@ Result<std::shared_ptr<const Zone>> Zone::find(const std::string& name) {
             if (zone.name() == name) return Found(std::make_shared<TableZone>(read_changes(zone)));
             names.emplace_back(zone.name());
         }
-        return fail(ErrorKind::usage, fmt::format("unknown time zone {}", quoted(name)), near_name(name, names));
+        return fail(ErrorKind::usage, fmt::format("unknown time zone {}", quoted(name)),
+                    near_name(name, names));
     } catch (const std::exception& error) {
-        return fail(ErrorKind::io, fmt::format("cannot read the system's time zones: {}", printable(error.what(), 200)),
+        return fail(ErrorKind::io,
+                    fmt::format("cannot read the system's time zones: {}", printable(error.what(), 200)),
                     "apt-get install tzdata");
     }
 }

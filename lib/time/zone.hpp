@@ -13,7 +13,8 @@ namespace stream {
 
 class Zone {
 public:
-    // An IANA name (Europe/Berlin) or UTC. ErrorKind::usage for an unknown one, naming a near one.
+    // An IANA name (Europe/Berlin) or UTC. ErrorKind::usage for an unknown one, its hint a near name;
+    // ErrorKind::io where the system has no tzdata. A zone may be shared by threads.
     static Result<std::shared_ptr<const Zone>> find(const std::string& name);
     virtual ~Zone() = default;
 
@@ -29,7 +30,9 @@ enum class CalendarUnit : std::uint8_t { day, week, month };  // weeks start on 
 
 // The window of `count` units that holds `time`, on the zone's calendar, and where it ends: days and
 // weeks are counted from 1970-01-01 and from Monday 1970-01-05, months from January 1970, on the
-// zone's own clock. `shift_ns` moves the boundaries on that clock.
+// zone's own clock. `shift_ns` moves the boundaries on that clock. start <= time < end, and each window
+// ends where the next one starts: where a clock is put back over a boundary the first time it shows it
+// counts, and a day that a zone skipped has no window. `count` is at least 1.
 struct CalendarWindow {
     TimeNs start = 0;
     TimeNs end = 0;

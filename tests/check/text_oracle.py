@@ -106,6 +106,7 @@ def delimited(records, columns):
 REQUEST = re.compile(r"([A-Za-z_-]+) (?:(.*) ([A-Za-z]+/[0-9.]+)|(/.*))", re.DOTALL)
 IN_QUOTES = r'"((?:[^"\\]|\\.)*)"'
 CLF = r"([^ ]*) [^ ]* (.*?) \[([^\]]*)\] " + IN_QUOTES + r" ([0-9]+|-) ([0-9]+|-)"
+CLF_TIME = re.compile(r"\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [-+]\d{4}")
 ACCESS = {"clf": re.compile(CLF), "combined": re.compile(CLF + " " + IN_QUOTES + " " + IN_QUOTES)}
 
 
@@ -113,9 +114,10 @@ def access(line, form):
     match = ACCESS[form].fullmatch(line)
     if not match:
         raise Bad("not in this form")
-    address, user, time, request, status, size, *rest = (
-        "" if text == "-" else re.sub(r'\\(["\\])', r"\1", text) for text in match.groups()
-    )
+    address, user, time, request, status, size, *rest = ("" if text == "-" else text for text in match.groups())
+    if not CLF_TIME.fullmatch(time):
+        raise Bad("not a time")
+    request, *rest = (re.sub(r'\\(["\\])', r"\1", text) for text in (request, *rest))
     method, path, query, protocol = "", request, None, ""
     split = REQUEST.fullmatch(request)
     if split:
@@ -136,7 +138,7 @@ def access(line, form):
     return members(pairs + list(zip(("referrer", "agent"), map(string_or_null, rest))))
 
 
-BSD = re.compile(r"(?:<\d{1,3}>)?([A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d) ([^ ]+) (.*)", re.DOTALL)
+BSD = re.compile(r"(?:<\d{1,3}>)?([A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d) (?:([^ ]*[^ :]|) )?(.*)", re.DOTALL)
 TAG = re.compile(r"(?:([^\[ ]+?)\[([^\] ]*)\]:? ?|([^\[ ]+?):(?: |$))(.*)", re.DOTALL)
 
 

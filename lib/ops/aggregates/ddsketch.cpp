@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ops/aggregates/ddsketch.hpp"
 
+#include "base/check.hpp"
+#include "base/int128.hpp"
+
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <bit>
 #include <charconv>
 #include <cmath>
 #include <limits>
-
-#include <fmt/format.h>
-
-#include "base/check.hpp"
-#include "base/int128.hpp"
 
 namespace stream {
 
@@ -21,33 +21,30 @@ constexpr unsigned mantissa_bits = 52;
 constexpr std::uint64_t mantissa_mask = (std::uint64_t{1} << mantissa_bits) - 1;
 constexpr std::uint64_t mantissa_one = std::uint64_t{1} << mantissa_bits;
 constexpr std::int32_t buckets_per_octave = 35;
-constexpr std::int32_t octaves = 2046;  // the exponents of normal doubles
+constexpr std::int32_t octaves = 2046;                       // the exponents of normal doubles
 constexpr std::uint64_t count_max = ~std::uint64_t{0} >> 1;  // a full sketch may still have been added to
 constexpr std::int32_t key_max = octaves * buckets_per_octave;
 
 // ceil(2^(52 + j/35)): where bucket j of an octave begins. The test recomputes them.
 constexpr std::array<std::uint64_t, 36> bucket_begin = {
-    0x0010000000000000, 0x001051ed35254d7b, 0x0010a57de9c16bc8, 0x0010faba81d4e5e0,
-    0x001151ab8c56eea3, 0x0011aa59c4115e7e, 0x001204ce10811782, 0x0012611186bae675,
-    0x0012bf2d6a54f7db, 0x00131f2b2e54f85d, 0x001381147622f887, 0x0013e4f316812c30,
-    0x00144ad116889e7c, 0x0014b2b8b0aaf3c8, 0x00151cb453b9536d, 0x001588cea3f093be,
-    0x0015f7127c0ac32a, 0x0016678aee5629f8, 0x0016da4345d1e0ae, 0x00174f47075017a0,
-    0x0017c6a1f29e2ce7, 0x0018406003b2ae5d, 0x0018bc8d73e16610, 0x00193b36bb158fff,
-    0x0019bc68911258c0, 0x001a402feeb9c533, 0x001ac69a0f5a241d, 0x001b4fb472022b1b,
-    0x001bdb8cdadbe121, 0x001c6a31548e794e, 0x001cfbb031a741a5, 0x001d90180e09c9e4,
-    0x001e2777d0676771, 0x001ec1deabbe3c15, 0x001f5f5c20dfe5f3, 0x0020000000000000};
+    0x0010000000000000, 0x001051ed35254d7b, 0x0010a57de9c16bc8, 0x0010faba81d4e5e0, 0x001151ab8c56eea3,
+    0x0011aa59c4115e7e, 0x001204ce10811782, 0x0012611186bae675, 0x0012bf2d6a54f7db, 0x00131f2b2e54f85d,
+    0x001381147622f887, 0x0013e4f316812c30, 0x00144ad116889e7c, 0x0014b2b8b0aaf3c8, 0x00151cb453b9536d,
+    0x001588cea3f093be, 0x0015f7127c0ac32a, 0x0016678aee5629f8, 0x0016da4345d1e0ae, 0x00174f47075017a0,
+    0x0017c6a1f29e2ce7, 0x0018406003b2ae5d, 0x0018bc8d73e16610, 0x00193b36bb158fff, 0x0019bc68911258c0,
+    0x001a402feeb9c533, 0x001ac69a0f5a241d, 0x001b4fb472022b1b, 0x001bdb8cdadbe121, 0x001c6a31548e794e,
+    0x001cfbb031a741a5, 0x001d90180e09c9e4, 0x001e2777d0676771, 0x001ec1deabbe3c15, 0x001f5f5c20dfe5f3,
+    0x0020000000000000};
 
 // round(2^(52 + j/35) * 2 gamma / (gamma + 1)): equally far, relatively, from both ends of bucket j.
 constexpr std::array<std::uint64_t, 35> bucket_middle = {
-    0x0010288ec48c67ea, 0x00107b4ba5be330b, 0x0010cfb02dc4a483, 0x001125c4d5e5273c,
-    0x00117d9242c8b609, 0x0011d721455a06f2, 0x0012327adba82811, 0x00128fa831cda4d8,
-    0x0012eeb2a2dc4adc, 0x00134fa3b9cda5dd, 0x0013b28532784b30, 0x00141760fa8a0d2f,
-    0x00147e4132872fc8, 0x0014e7302eceb7c7, 0x0015523878a3ef12, 0x0015bf64cf3d386a,
-    0x00162ec028d84de9, 0x0016a055b3d40606, 0x00171430d7cfbb54, 0x00178a5d36d073eb,
-    0x001802e6ae6be5e1, 0x00187dd958f976d8, 0x0018fb418ec95547, 0x00197b2be761cab6,
-    0x0019fda53ac2e6c9, 0x001a82baa2b0a39d, 0x001b0a797c03a49c, 0x001b94ef6800b198,
-    0x001c222a4db710a8, 0x001cb2385b65e1f3, 0x001d452807e8a156, 0x001ddb08142af271,
-    0x001e73e78ca3dc70, 0x001f0fd5cad89bb8, 0x001faee276e7302d};
+    0x0010288ec48c67ea, 0x00107b4ba5be330b, 0x0010cfb02dc4a483, 0x001125c4d5e5273c, 0x00117d9242c8b609,
+    0x0011d721455a06f2, 0x0012327adba82811, 0x00128fa831cda4d8, 0x0012eeb2a2dc4adc, 0x00134fa3b9cda5dd,
+    0x0013b28532784b30, 0x00141760fa8a0d2f, 0x00147e4132872fc8, 0x0014e7302eceb7c7, 0x0015523878a3ef12,
+    0x0015bf64cf3d386a, 0x00162ec028d84de9, 0x0016a055b3d40606, 0x00171430d7cfbb54, 0x00178a5d36d073eb,
+    0x001802e6ae6be5e1, 0x00187dd958f976d8, 0x0018fb418ec95547, 0x00197b2be761cab6, 0x0019fda53ac2e6c9,
+    0x001a82baa2b0a39d, 0x001b0a797c03a49c, 0x001b94ef6800b198, 0x001c222a4db710a8, 0x001cb2385b65e1f3,
+    0x001d452807e8a156, 0x001ddb08142af271, 0x001e73e78ca3dc70, 0x001f0fd5cad89bb8, 0x001faee276e7302d};
 
 // The bucket in which each 64th of an octave begins. A bucket is wider than a 64th, so at most one
 // begins inside it, and one comparison is left.
@@ -82,7 +79,7 @@ std::size_t lower_bound(const std::vector<std::int32_t>& keys, std::int32_t key)
     std::size_t left = std::min(last, from_front) - low;  // places low … low + left may be it
     while (left > 0) {
         const std::size_t half = (left + 1) / 2;
-        low += keys[low + half - 1] < key ? half : 0;
+        low += half * static_cast<std::size_t>(keys[low + half - 1] < key);
         left -= half;
     }
     return low;
@@ -204,7 +201,8 @@ void DDSketch::encode(StateWriter& writer) const {
     writer.put_u64(std::bit_cast<std::uint64_t>(max_));
     writer.put_varint(keys_.size());
     for (std::size_t i = 0; i < keys_.size(); ++i) {
-        writer.put_varint(i == 0 ? zigzag(keys_[0]) : static_cast<std::uint64_t>(keys_[i] - keys_[i - 1] - 1));
+        writer.put_varint(i == 0 ? zigzag(keys_[0])
+                                 : static_cast<std::uint64_t>(keys_[i] - keys_[i - 1] - 1));
         writer.put_varint(counts_[i]);
     }
 }

@@ -13,12 +13,12 @@
 // Neither order nor merging changes the state: the whole and its merged parts are the same.
 #pragma once
 
+#include "state/bytes.hpp"
+
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <vector>
-
-#include "state/bytes.hpp"
 
 namespace stream {
 

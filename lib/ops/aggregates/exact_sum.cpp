@@ -2,6 +2,7 @@
 #include "ops/aggregates/exact_sum.hpp"
 
 #include <algorithm>
+#include <array>
 #include <limits>
 
 namespace stream {
@@ -12,23 +13,17 @@ constexpr unsigned max_int128_digits = 38;
 // Inline sums stop at this scale: no term that fits in 128 bits together with others needs more.
 constexpr unsigned max_inline_scale = 64;
 
-Int128 power_of_ten(unsigned exponent) {
-    static const auto table = [] {
-        struct {
-            Int128 powers[max_int128_digits + 1];
-        } t{};
-        t.powers[0] = 1;
-        for (unsigned i = 1; i <= max_int128_digits; ++i) t.powers[i] = t.powers[i - 1] * 10;
-        return t;
-    }();
-    return table.powers[exponent];
-}
+constexpr auto powers_of_ten = [] {
+    std::array<Int128, max_int128_digits + 1> powers{1};
+    for (std::size_t i = 1; i < powers.size(); ++i) powers[i] = powers[i - 1] * 10;
+    return powers;
+}();
 
 // value × 10^exponent; false if that is past 128 bits.
 bool scale_up(Int128& value, unsigned exponent) {
     if (value == 0 || exponent == 0) return true;
     if (exponent > max_int128_digits) return false;
-    return !__builtin_mul_overflow(value, power_of_ten(exponent), &value);
+    return !__builtin_mul_overflow(value, powers_of_ten[exponent], &value);
 }
 
 // A number as ± digits × 10^exponent, and as mantissa × 10^-scale where that fits.
@@ -130,6 +125,11 @@ bool to_int128(const BigDecimal::Digits& number, Int128& value) {
 
 }  // namespace
 
+bool is_summable(std::string_view number) {
+    const bool surely = number.size() < max_sum_exponent && number.find_first_of("eE") == std::string_view::npos;
+    return surely || parse_term(number).in_range;
+}
+
 BigDecimal& ExactSum::make_big() {
     if (!is_big_) {
         auto* wide = new BigDecimal(mantissa(), -static_cast<int>(scale_));
@@ -171,6 +171,13 @@ bool ExactSum::add_text(std::string_view number) {
 }
 
 bool ExactSum::add_square(std::string_view number) {
+    ShortDecimal decimal;
+    if (read_short_decimal(number, decimal)) [[likely]] {
+        any_ = true;
+        saw_decimal_ |= decimal.has_point;
+        add_scaled(Int128{decimal.mantissa} * decimal.mantissa, 2 * decimal.scale);
+        return true;
+    }
     const Term term = parse_term(number);
     if (!term.in_range) return false;
     any_ = true;

@@ -22,6 +22,39 @@ namespace stream {
 // The powers of ten that a term's digits may stand for.
 inline constexpr int max_sum_exponent = 4096;
 
+// Whether a number's digits lie in that range, so that a sum takes it.
+bool is_summable(std::string_view number);
+
+// The quick way in: a number without exponent of at most 18 digits, as mantissa × 10^-scale.
+struct ShortDecimal {
+    std::int64_t mantissa = 0;
+    unsigned scale = 0;
+    bool has_point = false;
+};
+inline bool read_short_decimal(std::string_view text, ShortDecimal& decimal) {
+    if (text.size() > 18) return false;
+    const char* at = text.data();
+    const char* const end = at + text.size();
+    const bool negative = at != end && *at == '-';
+    if (negative) ++at;
+    std::int64_t mantissa = 0;
+    const char* after_point = nullptr;
+    for (; at != end; ++at) {
+        const unsigned digit = static_cast<unsigned char>(*at) - unsigned{'0'};
+        if (digit <= 9) {
+            mantissa = mantissa * 10 + digit;
+        } else if (*at == '.') {
+            after_point = at + 1;
+        } else {
+            return false;
+        }
+    }
+    decimal.mantissa = negative ? -mantissa : mantissa;
+    decimal.has_point = after_point != nullptr;
+    decimal.scale = after_point != nullptr ? static_cast<unsigned>(end - after_point) : 0;
+    return true;
+}
+
 // Lives in the bytes of an aggregate's state: trivially copyable so that these can be moved with
 // memcpy, hence release() in place of a destructor. All zero bytes are the sum of nothing.
 class ExactSum {
@@ -33,24 +66,16 @@ public:
 
     // A JSON number's text. False, and nothing is added, if it is out of range.
     bool add(std::string_view number) {
-        if (const auto integer = parse_int64(number)) [[likely]] {
-            add_integer(*integer);
-            return true;
-        }
-        return add_text(number);
+        ShortDecimal decimal;
+        if (!read_short_decimal(number, decimal)) [[unlikely]] return add_text(number);
+        saw_decimal_ |= decimal.has_point;
+        add_short(decimal.mantissa, decimal.scale);
+        return true;
     }
     // Its square.
     bool add_square(std::string_view number);
 
-    void add_integer(std::int64_t term) {
-        any_ = true;
-        Int128 sum = 0;
-        if (scale_ == 0 && !is_big_ && !__builtin_add_overflow(mantissa(), Int128{term}, &sum)) [[likely]] {
-            set_mantissa(sum);
-        } else {
-            add_scaled(term, 0);
-        }
-    }
+    void add_integer(std::int64_t term) { add_short(term, 0); }
     // Part of a term: term × 10^-scale, 0 <= scale <= 2 × max_sum_exponent.
     void add_scaled(Int128 term, unsigned scale);
     void add(const ExactSum& other);
@@ -80,6 +105,15 @@ public:
     std::size_t heap_bytes() const { return is_big_ ? sizeof(BigDecimal) + big()->heap_bytes() : 0; }
 
 private:
+    void add_short(std::int64_t term, unsigned scale) {
+        any_ = true;
+        Int128 sum = 0;
+        if (scale_ == scale && !is_big_ && !__builtin_add_overflow(mantissa(), Int128{term}, &sum)) [[likely]] {
+            set_mantissa(sum);
+        } else {
+            add_scaled(term, scale);
+        }
+    }
     bool add_text(std::string_view number);
     Int128 mantissa() const {
         return static_cast<Int128>(static_cast<UInt128>(high_) << 64 | low_);

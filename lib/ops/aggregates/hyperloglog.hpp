@@ -10,13 +10,13 @@
 // on their order or on how they were split over merged sketches.
 #pragma once
 
+#include "state/bytes.hpp"
+
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string_view>
 #include <vector>
-
-#include "state/bytes.hpp"
 
 namespace stream {
 

@@ -65,8 +65,7 @@ public:
         const Value& value = input.value;
         if (value.is_nothing()) return {};
         if (value.type != Type::number) return wants_numbers(value);
-        ScopedSum can_be_summed;
-        if (!can_be_summed.add(value.text)) return out_of_range(value.text);
+        if (!is_summable(value.text)) return out_of_range(value.text);
         Readings& body = make_body(state);
         body.add(order_of(input), body.numbers.store(value.text));
         return {};

@@ -272,13 +272,14 @@ protected:
         top.subtract(BigDecimal::product(sum, sum));
         return top;
     }
-    static double variance(const Moments& moments) {
+    // times 10^shift
+    static double variance(const Moments& moments, int shift = 0) {
         Int128 top = 0;
         if (small_top(moments, top)) {
-            const int shift = -2 * static_cast<int>(moments.sum.scale());
+            shift -= 2 * static_cast<int>(moments.sum.scale());
             return nearest_quotient(top, shift, moments.count, moments.count - 1);
         }
-        return big_top(moments).nearest_quotient(0, moments.count, moments.count - 1);
+        return big_top(moments).nearest_quotient(shift, moments.count, moments.count - 1);
     }
 };
 
@@ -295,31 +296,41 @@ public:
     using Deviations::Deviations;
 
 protected:
-    // The root of the nearest double may be one unit off the double nearest to the root: the exact
+    // The root of the nearest double may be a unit off the double nearest to the root: the exact
     // variance is held against the squares of the midpoints to both neighbours.
     double result(const Moments& moments) const override {
-        const double root = std::sqrt(variance(moments));
-        constexpr double sure = 1e140;  // no neighbour of these is subnormal or infinite
-        if (root == 0 || root > sure || root < 1 / sure) return root;
+        double root = approximate_root(moments);
+        if (!(root > 1e-300 && root < 1e308)) return root;  // a neighbour may be subnormal or infinite
         const BigDecimal top = big_top(moments);
-        int exponent = 0;
-        const double fraction = std::frexp(root, &exponent);
-        // root = whole × 2^exponent, whole of 53 bits.
-        const auto whole = static_cast<std::uint64_t>(std::ldexp(fraction, 53));
-        exponent -= 53;
-        const int above = compare_to_square(top, moments.count, 2 * whole + 1, exponent - 1);
-        if (above > 0 || (above == 0 && whole % 2 == 1)) {
-            return std::nextafter(root, std::numeric_limits<double>::infinity());
+        while (true) {
+            int exponent = 0;
+            // root = whole × 2^exponent, whole of 53 bits.
+            const auto whole = static_cast<std::uint64_t>(std::ldexp(std::frexp(root, &exponent), 53));
+            exponent -= 53;
+            const bool odd = whole % 2 == 1;
+            const int above = compare_to_square(top, moments.count, 2 * whole + 1, exponent - 1);
+            if (above > 0 || (above == 0 && odd)) {
+                root = std::nextafter(root, std::numeric_limits<double>::infinity());
+                continue;
+            }
+            // Below a power of two the doubles lie twice as close.
+            const bool power_of_two = whole == std::uint64_t{1} << 52;
+            const int below = power_of_two ? compare_to_square(top, moments.count, 4 * whole - 1, exponent - 2)
+                                           : compare_to_square(top, moments.count, 2 * whole - 1, exponent - 1);
+            if (below > 0 || (below == 0 && !odd)) return root;
+            root = std::nextafter(root, 0.0);
         }
-        // Below a power of two the doubles lie twice as close.
-        const bool power_of_two = whole == std::uint64_t{1} << 52;
-        const int below = power_of_two ? compare_to_square(top, moments.count, 4 * whole - 1, exponent - 2)
-                                       : compare_to_square(top, moments.count, 2 * whole - 1, exponent - 1);
-        if (below < 0 || (below == 0 && whole % 2 == 1)) return std::nextafter(root, 0.0);
-        return root;
     }
 
 private:
+    // Within a few units, also where the variance is past the range of a double and its root is not.
+    static double approximate_root(const Moments& moments) {
+        const double square = variance(moments);
+        if (square > 1e280) return std::sqrt(variance(moments, -400)) * 1e200;
+        if (square < 1e-280) return std::sqrt(variance(moments, 400)) * 1e-200;
+        return std::sqrt(square);
+    }
+
     // The variance against (number × 2^exponent)²: <0, 0, >0.
     static int compare_to_square(BigDecimal top, std::uint64_t count, std::uint64_t number, int exponent) {
         BigDecimal other(1, 0);

@@ -1,16 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ops/aggregates/sketch_aggregates.hpp"
 
-#include <algorithm>
-#include <array>
-#include <charconv>
-#include <cmath>
-#include <cstring>
-#include <optional>
-#include <string>
-#include <utility>
-#include <variant>
-
 #include "base/base64.hpp"
 #include "base/crc32c.hpp"
 #include "base/text.hpp"
@@ -21,6 +11,18 @@
 #include "ops/aggregates/hyperloglog.hpp"
 #include "ops/aggregates/space_saving.hpp"
 #include "ops/aggregates/stateful.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <cstring>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
 
 namespace stream {
 
@@ -58,9 +60,12 @@ std::optional<Sketch> widen(std::optional<T> sketch) {
 }
 std::optional<Sketch> decode_sketch(Kind kind, StateReader& reader) {
     switch (kind) {
-        case Kind::distinct: return widen(HyperLogLog::decode(reader));
-        case Kind::quantile: return widen(DDSketch::decode(reader));
-        case Kind::top: return widen(SpaceSaving::decode(reader));
+        case Kind::distinct:
+            return widen(HyperLogLog::decode(reader));
+        case Kind::quantile:
+            return widen(DDSketch::decode(reader));
+        case Kind::top:
+            return widen(SpaceSaving::decode(reader));
     }
     return std::nullopt;
 }
@@ -112,7 +117,8 @@ bool holds_canonical_json(const SpaceSaving& sketch) {
 std::optional<Sketch> parse_sketch(Kind kind, std::string_view text) {
     std::string plain;
     if (text.find('\\') != std::string_view::npos) {
-        append_unescaped(plain, {.text = '"' + std::string(text) + '"', .type = Type::string, .escaped = true});
+        append_unescaped(plain,
+                         {.text = '"' + std::string(text) + '"', .type = Type::string, .escaped = true});
         text = plain;
     }
     const std::optional<std::string> bytes = decode_base64(text);
@@ -187,14 +193,16 @@ std::string_view canonical_text(const Value& value, std::string& scratch) {
         case Type::number: {
             const std::string_view digits = text.substr(text.front() == '-' ? 1 : 0);
             const bool plain = digits.size() <= 15 && std::all_of(digits.begin(), digits.end(), [](char c) {
-                return c >= '0' && c <= '9';
-            });
+                                   return c >= '0' && c <= '9';
+                               });
             if (plain && (digits.front() != '0' || digits.size() == text.size())) return text;
             break;
         }
         case Type::boolean_false:
-        case Type::boolean_true: return text;
-        default: break;
+        case Type::boolean_true:
+            return text;
+        default:
+            break;
     }
     scratch.clear();
     append_canonical(scratch, value);
@@ -204,11 +212,16 @@ std::string_view canonical_text(const Value& value, std::string& scratch) {
 // "a string, "x"" and the like, for messages.
 std::string describe(const Value& value) {
     switch (value.type) {
-        case Type::string: return "a string, " + quoted(value.inner());
-        case Type::number: return "a number, " + printable(value.text, 40);
-        case Type::array: return "an array, " + printable(value.text, 40);
-        case Type::object: return "an object, " + printable(value.text, 40);
-        default: return std::string(value.text);
+        case Type::string:
+            return "a string, " + quoted(value.inner());
+        case Type::number:
+            return "a number, " + printable(value.text, 40);
+        case Type::array:
+            return "an array, " + printable(value.text, 40);
+        case Type::object:
+            return "an object, " + printable(value.text, 40);
+        default:
+            return std::string(value.text);
     }
 }
 
@@ -227,8 +240,7 @@ struct Plan {
 // The state is a pointer to a Sketch, made for the first value; null before.
 class SketchAggregate final : public Aggregate {
 public:
-    SketchAggregate(const AggregateSpec& spec, const Plan& plan)
-        : spec_(spec), plan_(plan) {}
+    SketchAggregate(const AggregateSpec& spec, const Plan& plan) : spec_(spec), plan_(plan) {}
 
     std::size_t size() const override { return sizeof(Sketch*); }
     void init(std::byte* state) const override { store(state, nullptr); }
@@ -251,7 +263,8 @@ public:
             case Kind::distinct:
                 std::get<HyperLogLog>(made(state)).add_hash(sketch_hash(canonical_text(value, scratch)));
                 return {};
-            case Kind::quantile: return add_number(state, value);
+            case Kind::quantile:
+                return add_number(state, value);
             case Kind::top: {
                 const std::string_view text = canonical_text(value, scratch);
                 std::get<SpaceSaving>(made(state)).add(text, sketch_hash(text));
@@ -272,7 +285,8 @@ public:
             case Answer::distinct:
                 append_uint64(out, sketch == nullptr ? 0 : std::get<HyperLogLog>(*sketch).estimate());
                 return {};
-            case Answer::top: return write_top(sketch, out);
+            case Answer::top:
+                return write_top(sketch, out);
             case Answer::quantile:
                 if (sketch == nullptr || std::get<DDSketch>(*sketch).count() == 0) break;
                 append_double(out, std::get<DDSketch>(*sketch).quantile(plan_.fraction));
@@ -369,7 +383,8 @@ private:
         if (held != nullptr && kind_of(*held) != kind) return wrong_kind(kind, kind_of(*held));
         auto fresh = held != nullptr ? nullptr : std::make_unique<Sketch>(empty(kind));
         if (!merge_into(fresh != nullptr ? *fresh : *load(state), other)) {
-            return fail(ErrorKind::data, field() + ": more values than " + spec_.function + " can count (2^62)");
+            return fail(ErrorKind::data,
+                        field() + ": more values than " + spec_.function + " can count (2^62)");
         }
         if (fresh != nullptr) store(state, fresh.release());
         return {};
@@ -377,7 +392,8 @@ private:
 
     static bool merge_into(Sketch& into, const Sketch& other) {
         if (auto* top = std::get_if<SpaceSaving>(&into)) return top->merge(std::get<SpaceSaving>(other));
-        if (auto* quantiles = std::get_if<DDSketch>(&into)) return quantiles->merge(std::get<DDSketch>(other));
+        if (auto* quantiles = std::get_if<DDSketch>(&into))
+            return quantiles->merge(std::get<DDSketch>(other));
         std::get<HyperLogLog>(into).merge(std::get<HyperLogLog>(other));
         return true;
     }
@@ -411,8 +427,8 @@ private:
 // --- names
 
 constexpr std::array<std::string_view, 13> names = {
-    "approx_distinct", "approx_median", "approx_p50",      "approx_p90",      "approx_p95",
-    "approx_p99",      "approx_p99.9",  "approx_top10",    "approx_top100",   "sketch_distinct",
+    "approx_distinct", "approx_median", "approx_p50",   "approx_p90",    "approx_p95",
+    "approx_p99",      "approx_p99.9",  "approx_top10", "approx_top100", "sketch_distinct",
     "sketch_quantile", "sketch_top10",  "merge"};
 
 constexpr std::size_t top_max = SpaceSaving::capacity_max / 10;
@@ -452,7 +468,8 @@ Result<Plan> make_plan(const std::string& function) {
     } else if (name.starts_with("top")) {
         const std::string_view number = name.substr(3);
         const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), plan.top);
-        if (error != std::errc() || end != number.data() + number.size() || plan.top == 0 || plan.top > top_max) {
+        if (error != std::errc() || end != number.data() + number.size() || plan.top == 0 ||
+            plan.top > top_max) {
             return fail(ErrorKind::usage, quoted(function) + ": how many must follow, 1 to 100000",
                         std::string(answers ? "approx_top10" : "sketch_top10") + ":FIELD");
         }

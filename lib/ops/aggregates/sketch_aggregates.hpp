@@ -21,12 +21,12 @@
 // within the bounds but not the sketch of the whole; the others depend on neither.
 #pragma once
 
+#include "base/error.hpp"
+#include "ops/aggregates/aggregate.hpp"
+
 #include <memory>
 #include <span>
 #include <string_view>
-
-#include "base/error.hpp"
-#include "ops/aggregates/aggregate.hpp"
 
 namespace stream {
 

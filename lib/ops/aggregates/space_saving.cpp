@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ops/aggregates/space_saving.hpp"
 
-#include <algorithm>
-
 #include "base/check.hpp"
 #include "json/canonical.hpp"
 #include "ops/aggregates/hyperloglog.hpp"
+
+#include <algorithm>
 
 namespace stream {
 
@@ -178,7 +178,8 @@ void SpaceSaving::append(const Item& item) {
 std::vector<SpaceSaving::Item> SpaceSaving::items(std::size_t limit) const {
     std::vector<Item> items;
     items.reserve(std::min(limit, counters_.size()));
-    for (std::uint32_t bucket = highest_; bucket != none && items.size() < limit; bucket = buckets_[bucket].lower) {
+    for (std::uint32_t bucket = highest_; bucket != none && items.size() < limit;
+         bucket = buckets_[bucket].lower) {
         for (std::uint32_t at = buckets_[bucket].first; at != none; at = counters_[at].after) {
             items.push_back({counters_[at].value, buckets_[bucket].count, counters_[at].error});
         }
@@ -210,7 +211,8 @@ bool SpaceSaving::merge(const SpaceSaving& other) {
     }
     for (const Counter& counter : other.counters_) {
         if (find(counter.value, counter.hash) != none) continue;
-        both.push_back({counter.value, other.buckets_[counter.bucket].count + floor_, counter.error + floor_});
+        both.push_back(
+            {counter.value, other.buckets_[counter.bucket].count + floor_, counter.error + floor_});
     }
     sort_items(both);
     SpaceSaving merged(std::min(capacity_, other.capacity_));

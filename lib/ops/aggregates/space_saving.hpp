@@ -11,14 +11,14 @@
 // has had its count longest).
 #pragma once
 
+#include "state/bytes.hpp"
+
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "state/bytes.hpp"
 
 namespace stream {
 

@@ -38,6 +38,10 @@ WindowGrid::WindowGrid(const WindowOptions& options) : zone_(options.zone) {
 }
 
 TimeNs WindowGrid::floor_to(TimeNs time, DurationNs step) const {
+    constexpr TimeNs safe = time_after_all / 4;
+    if (time < safe && time > -safe && step < safe) [[likely]] {
+        return floor_div(time - offset_, step) * step + offset_;
+    }
     const Int128 shifted = Int128{time} - offset_;
     Int128 index = shifted / step;
     if (shifted % step < 0) --index;
@@ -47,6 +51,10 @@ TimeNs WindowGrid::floor_to(TimeNs time, DurationNs step) const {
 TimeNs WindowGrid::pane_start(TimeNs time) const {
     if (calendar_) return calendar_window(*zone_, time, unit_, step_count_, offset_).start;
     return floor_to(time, pane_);
+}
+
+TimeNs WindowGrid::pane_end(TimeNs pane) const {
+    return calendar_ ? next_window(pane) : time_add(pane, pane_);
 }
 
 TimeNs WindowGrid::window_end(TimeNs start) const {

@@ -16,6 +16,7 @@ public:
     explicit WindowGrid(const WindowOptions& options);
 
     TimeNs pane_start(TimeNs time) const;
+    TimeNs pane_end(TimeNs pane) const;
     // Of the windows, by their start: ends, neighbours, and the first whose end lies behind `time`.
     TimeNs window_end(TimeNs start) const;
     TimeNs next_window(TimeNs start) const;

@@ -11,10 +11,25 @@
 #include <string_view>
 #include <vector>
 
+#include <absl/container/flat_hash_map.h>
+
 #include "base/error.hpp"
+#include "base/hash.hpp"
 #include "ops/window/plan.hpp"
 
 namespace stream {
+
+// Maps by key bytes that can be asked with a view.
+struct KeyHash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view key) const { return hash64(key, 0x9E3779B97F4A7C15u); }
+};
+struct KeyEqual {
+    using is_transparent = void;
+    bool operator()(std::string_view a, std::string_view b) const { return a == b; }
+};
+template <class T>
+using KeyMap = absl::flat_hash_map<std::string, T, KeyHash, KeyEqual>;
 
 class Groups {
 public:

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/text.hpp"
 
-#include <array>
-
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
+
+#include <array>
 
 namespace stream {
 namespace {
@@ -18,8 +18,10 @@ TEST(Quoted, PlainText) {
 TEST(Quoted, ControlCharactersDoNotReachTheTerminal) {
     EXPECT_EQ(quoted("a\nb\tc\x1b[2J\x7f"), "\"a\\x0ab\\x09c\\x1b[2J\\x7f\"");
     EXPECT_EQ(quoted(std::string_view("\0", 1)), "\"\\x00\"");
-    EXPECT_EQ(quoted("\xc2\x9b"), "\"\\u{9b}\"");            // C1: CSI
-    EXPECT_EQ(quoted("\xe2\x80\xae" "x"), "\"\\u{202e}x\"");  // right-to-left override
+    EXPECT_EQ(quoted("\xc2\x9b"), "\"\\u{9b}\"");  // C1: CSI
+    EXPECT_EQ(quoted("\xe2\x80\xae"
+                     "x"),
+              "\"\\u{202e}x\"");  // right-to-left override
     EXPECT_EQ(quoted("\xe2\x81\xa6"), "\"\\u{2066}\"");
     EXPECT_EQ(quoted("\xd8\x9c"), "\"\\u{61c}\"");
     EXPECT_EQ(quoted("\xe2\x80\xa8"), "\"\\u{2028}\"");
@@ -36,7 +38,8 @@ TEST(Quoted, CutsBetweenCharacters) {
     EXPECT_EQ(quoted("abcdef", 6), "\"abcdef\"");
     EXPECT_EQ(quoted("abcdef", 5), "\"abcde…\"");
     EXPECT_EQ(quoted("äöüß", 2), "\"äö…\"");
-    EXPECT_EQ(quoted(std::string(100, 'x')), "\"" + std::string(40, 'x') + "…\"");
+    // Named in full: std::quoted would be found by its argument.
+    EXPECT_EQ(stream::quoted(std::string(100, 'x')), "\"" + std::string(40, 'x') + "…\"");
     EXPECT_EQ(quoted("\n\n\n", 2), "\"\\x0a\\x0a…\"");
 }
 
@@ -67,13 +70,15 @@ TEST(Nearest, NothingWhereNothingIsNear) {
 }
 
 TEST(IsUtf8, Boundaries) {
-    for (const char* good : {"", "a", "plain ascii, longer than eight", "\x7f", "\xc2\x80", "\xdf\xbf", "\xe0\xa0\x80",
-                             "\xed\x9f\xbf", "\xee\x80\x80", "\xef\xbf\xbf", "\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf"}) {
+    for (const char* good :
+         {"", "a", "plain ascii, longer than eight", "\x7f", "\xc2\x80", "\xdf\xbf", "\xe0\xa0\x80",
+          "\xed\x9f\xbf", "\xee\x80\x80", "\xef\xbf\xbf", "\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf"}) {
         EXPECT_TRUE(is_utf8(good)) << printable(good);
     }
-    for (const char* bad : {"\x80", "\xbf", "\xc0\x80", "\xc1\xbf", "\xc2", "\xc2\x41", "\xe0\x9f\xbf", "\xe0\xa0",
-                            "\xed\xa0\x80", "\xed\xbf\xbf", "\xf0\x8f\xbf\xbf", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80",
-                            "\xff", "12345678\xff", "1234567\xc3", "\xf0\x90\x80"}) {
+    for (const char* bad :
+         {"\x80", "\xbf", "\xc0\x80", "\xc1\xbf", "\xc2", "\xc2\x41", "\xe0\x9f\xbf", "\xe0\xa0",
+          "\xed\xa0\x80", "\xed\xbf\xbf", "\xf0\x8f\xbf\xbf", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xff",
+          "12345678\xff", "1234567\xc3", "\xf0\x90\x80"}) {
         EXPECT_FALSE(is_utf8(bad)) << printable(bad);
     }
 }
@@ -82,7 +87,7 @@ RC_GTEST_PROP(TextProperty, PrintableIsUtf8WithoutControls, (const std::string& 
     const std::string out = printable(any);
     RC_ASSERT(is_utf8(out));
     for (const char c : out) RC_ASSERT(static_cast<unsigned char>(c) >= 0x20 && c != 0x7f);
-    RC_ASSERT(is_utf8(quoted(any, 3)));
+    RC_ASSERT(is_utf8(stream::quoted(any, 3)));
 }
 
 }  // namespace

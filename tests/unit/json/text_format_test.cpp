@@ -7,9 +7,12 @@
 
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
+#include <regex.h>
 
 #include <algorithm>
-#include <regex>
+#include <string>
+#include <utility>
+#include <vector>
 
 namespace stream {
 namespace {
@@ -78,10 +81,15 @@ TEST(TextFormat, number_by_grammar) {
     EXPECT_FALSE(is_json_number(""));
 }
 
+// The grammar of RFC 8259 as a POSIX expression (std::regex trips g++ 12's sanitizer warnings).
 RC_GTEST_PROP(TextFormatProperty, number_grammar_is_that_of_rfc_8259, ()) {
-    static const std::regex grammar("-?(0|[1-9][0-9]*)(\\.[0-9]+)?([eE][+-]?[0-9]+)?");
+    regex_t grammar;
+    RC_ASSERT(regcomp(&grammar, "^-?(0|[1-9][0-9]*)(\\.[0-9]+)?([eE][-+]?[0-9]+)?$",
+                      REG_EXTENDED | REG_NOSUB) == 0);
     const auto text = *rc::gen::container<std::string>(rc::gen::elementOf(std::string("0019.eE+-")));
-    RC_ASSERT(is_json_number(text) == std::regex_match(text, grammar));
+    const bool is_number = regexec(&grammar, text.c_str(), 0, nullptr, 0) == 0;
+    regfree(&grammar);
+    RC_ASSERT(is_json_number(text) == is_number);
 }
 
 TEST(TextFormat, csv_header_names_the_columns) {
@@ -362,7 +370,9 @@ RC_GTEST_PROP(TextFormatProperty, csv_round_trip, ()) {
             }
             return;
         }
-        text += '"' + std::regex_replace(value, std::regex("\""), "\"\"") + '"';
+        text += '"';
+        for (const char c : value) text.append(c == '"' ? 2 : 1, c);
+        text += '"';
         append_quoted(expected, value);
     };
     const std::string line_end = *rc::gen::element<std::string>("\n", "\r\n");

@@ -22,7 +22,7 @@ std::vector<Given> events(const std::vector<std::string>& texts) {
 }
 
 void check_laws(const std::string& argument, const std::vector<Given>& items) {
-    const std::string whole = result_of(argument, items, window);
+    const std::string whole = result_of_events(argument, items, window);
 
     std::vector<std::size_t> order(items.size());
     std::iota(order.begin(), order.end(), 0u);

@@ -50,7 +50,7 @@ public:
     Result<void> try_add(const Given& item) {
         AggregateInput input;
         input.value = value_of(item.text);
-        input.event = item.text;
+        input.event = item.text.empty() ? "{}" : std::string_view(item.text);
         input.time = item.time;
         input.position = item.position;
         return aggregate_->add(state(), input);
@@ -95,7 +95,7 @@ private:
     std::vector<std::uint64_t> bytes_;
 };
 
-inline std::string result_of(std::string_view argument, const std::vector<Given>& items, const WindowSpan& window = {}) {
+inline std::string result_of_events(std::string_view argument, const std::vector<Given>& items, const WindowSpan& window = {}) {
     Subject subject(argument);
     subject.add(items);
     return subject.text(window);
@@ -103,7 +103,7 @@ inline std::string result_of(std::string_view argument, const std::vector<Given>
 
 inline std::string result_of(std::string_view argument, const std::vector<std::string>& texts,
                              const WindowSpan& window = {}) {
-    return result_of(argument, given(texts), window);
+    return result_of_events(argument, given(texts), window);
 }
 
 // Digits, signs, points and exponents as they come in JSON, from 0 to far past a double.

@@ -38,10 +38,10 @@ TEST(MinMax, by_exact_value_and_in_own_bytes) {
 
 TEST(FirstLast, by_time_then_position) {
     const std::vector<Given> events = {{"\"b\"", 5, 0}, {"\"a\"", 3, 1}, {"\"c\"", 5, 2}, {"\"A\"", 3, 3}, {"null", 9, 4}};
-    EXPECT_EQ(result_of("first:x", events), "\"a\"");
-    EXPECT_EQ(result_of("last:x", events), "\"c\"");
-    EXPECT_EQ(result_of("collect:x", events), R"(["a","A","b","c"])");
-    EXPECT_EQ(result_of("last", events), "null");  // the event's own bytes
+    EXPECT_EQ(result_of_events("first:x", events), "\"a\"");
+    EXPECT_EQ(result_of_events("last:x", events), "\"c\"");
+    EXPECT_EQ(result_of_events("collect:x", events), R"(["a","A","b","c"])");
+    EXPECT_EQ(result_of_events("last", events), "null");  // the event's own bytes
 }
 
 TEST(Percentile, as_sorting_has_it) {

@@ -1,19 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The sketches' promises: error bounds over many seeds, merging, order, text and damage. Everything is
 // seeded, so a failure repeats.
-#include <algorithm>
-#include <bit>
-#include <cmath>
-#include <limits>
-#include <map>
-#include <memory>
-#include <random>
-#include <string>
-#include <vector>
-
-#include <gtest/gtest.h>
-#include <rapidcheck.h>
-
 #include "base/base64.hpp"
 #include "base/crc32c.hpp"
 #include "json/canonical.hpp"
@@ -22,6 +9,23 @@
 #include "ops/aggregates/hyperloglog.hpp"
 #include "ops/aggregates/sketch_aggregates.hpp"
 #include "ops/aggregates/space_saving.hpp"
+
+#include <gtest/gtest.h>
+#include <rapidcheck.h>
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <limits>
+#include <map>
+#include <memory>
+#include <optional>
+#include <random>
+#include <stdexcept>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
 
 namespace stream {
 namespace {
@@ -141,9 +145,9 @@ double exact_quantile(const std::vector<double>& sorted, const QuantileFraction&
     return sorted[fraction.rank(sorted.size()) - 1];
 }
 
-const std::vector<QuantileFraction> fractions = {{0, 100},  {1, 1000}, {1, 100},    {5, 100},     {25, 100},
-                                                 {50, 100}, {75, 100}, {90, 100},   {95, 100},    {99, 100},
-                                                 {999, 1000}, {99999, 100000}, {100, 100}};
+const std::vector<QuantileFraction> fractions = {
+    {0, 100},  {1, 1000}, {1, 100},  {5, 100},    {25, 100},       {50, 100}, {75, 100},
+    {90, 100}, {95, 100}, {99, 100}, {999, 1000}, {99999, 100000}, {100, 100}};
 
 DDSketch sketch_of(const std::vector<double>& values) {
     DDSketch sketch;
@@ -480,9 +484,10 @@ std::string as_sketch(const std::string& prefix, std::string body) {
 
 TEST(SketchAggregates, OfNothing) {
     const std::vector<std::pair<std::string, std::string>> cases = {
-        {"approx_distinct", "0"},   {"approx_p99", "null"},      {"approx_median", "null"},
-        {"approx_top10", "[]"},     {"sketch_distinct", "null"}, {"sketch_quantile", "null"},
-        {"sketch_top10", "null"},   {"merge", "null"}};
+        {"approx_distinct", "0"},    {"approx_p99", "null"},
+        {"approx_median", "null"},   {"approx_top10", "[]"},
+        {"sketch_distinct", "null"}, {"sketch_quantile", "null"},
+        {"sketch_top10", "null"},    {"merge", "null"}};
     for (const auto& [function, nothing] : cases) {
         Held held(function);
         EXPECT_EQ(held.written(), nothing) << function;
@@ -499,9 +504,10 @@ TEST(SketchAggregates, OfNothing) {
 }
 
 TEST(SketchAggregates, Answers) {
-    EXPECT_EQ(Held("approx_distinct").with({"1", "1.0", "10e-1", "\"1\"", "\"\\u0061\"", "\"a\"", "true",
-                                            "-0", "0", "[1, 2]", "[1,2.0]", R"({"a":1,"b":2})",
-                                            R"({"b":2, "a":1})"}).written(),
+    EXPECT_EQ(Held("approx_distinct")
+                  .with({"1", "1.0", "10e-1", "\"1\"", "\"\\u0061\"", "\"a\"", "true", "-0", "0", "[1, 2]",
+                         "[1,2.0]", R"({"a":1,"b":2})", R"({"b":2, "a":1})"})
+                  .written(),
               "7");
     EXPECT_EQ(Held("approx_median").with({"3"}).written(), "3");
     EXPECT_EQ(Held("approx_p50").with({"1", "100", "10000"}).written(), "99.926");
@@ -538,9 +544,10 @@ TEST(SketchAggregates, OtherObjectsAreValues) {
 
 TEST(SketchAggregates, MinutesMakeTheHour) {
     std::mt19937_64 random(7);
-    for (const auto& [sketching, answering] : std::vector<std::pair<std::string, std::string>>{
-             {"sketch_distinct", "approx_distinct"}, {"sketch_quantile", "approx_p90"},
-             {"sketch_top10", "approx_top10"}}) {
+    for (const auto& [sketching, answering] :
+         std::vector<std::pair<std::string, std::string>>{{"sketch_distinct", "approx_distinct"},
+                                                          {"sketch_quantile", "approx_p90"},
+                                                          {"sketch_top10", "approx_top10"}}) {
         Held whole(answering);
         Held whole_sketch(sketching);
         Held hour(answering);
@@ -606,10 +613,12 @@ TEST(SketchAggregates, StatesMergeSaveAndLoad) {
 
 // What is stored anywhere must stay readable: these texts may never change (docs/formats/sketches.md).
 TEST(SketchAggregates, TextsAreFrozen) {
-    EXPECT_EQ(Held("sketch_distinct").with({"1", "2", "\"a\""}).written(), R"({"sketch":"hll1:AAOeojarkvgFg6KuCasg9DQ="})");
+    EXPECT_EQ(Held("sketch_distinct").with({"1", "2", "\"a\""}).written(),
+              R"({"sketch":"hll1:AAOeojarkvgFg6KuCasg9DQ="})");
     EXPECT_EQ(Held("sketch_quantile").with({"1", "2", "-0.5", "0"}).written(),
               R"({"sketch":"dds1:AAAAAAAA4L8AAAAAAAAAQASvrgQBl5cCAbqXAgEiAbWW2Yg="})");
-    EXPECT_EQ(Held("sketch_top2").with({"1", "\"a\"", "\"a\""}).written(), R"({"sketch":"top1:6AcDAAIBAAExAgADImEi+LJhyA=="})");
+    EXPECT_EQ(Held("sketch_top2").with({"1", "\"a\"", "\"a\""}).written(),
+              R"({"sketch":"top1:6AcDAAIBAAExAgADImEi+LJhyA=="})");
 }
 
 TEST(SketchAggregates, DamageIsNoticed) {
@@ -666,8 +675,8 @@ TEST(SketchAggregates, ForgeriesDoNoHarm) {
     };
     Held held("approx_top10", "s");
     EXPECT_EQ(held.refusal(top({"1", "\"a\"", "[1,{\"b\":2}]"})), "taken");
-    for (const char* bad : {"1}\n{\"v\":1", "1,\"v\":1", "1.0", " 1", "\"a", "\"\\u0061\"", "{\"b\":1,\"a\":2}",
-                            "nothing", "null", "\"\xff\"", "1\n", "[1,2", "1e5", "}"}) {
+    for (const char* bad : {"1}\n{\"v\":1", "1,\"v\":1", "1.0", " 1", "\"a", "\"\\u0061\"",
+                            "{\"b\":1,\"a\":2}", "nothing", "null", "\"\xff\"", "1\n", "[1,2", "1e5", "}"}) {
         EXPECT_EQ(held.refusal(top({bad, "2"})), "\"s\" is not a sketch of top values: it was cut or changed")
             << bad;
     }
@@ -675,11 +684,14 @@ TEST(SketchAggregates, ForgeriesDoNoHarm) {
     std::mt19937_64 random(11);
     for (const std::string prefix : {"hll1", "dds1", "top1"}) {
         Held all("merge");
-        Held good(prefix == "hll1" ? "sketch_distinct" : prefix == "dds1" ? "sketch_quantile" : "sketch_top3");
+        Held good(prefix == "hll1"   ? "sketch_distinct"
+                  : prefix == "dds1" ? "sketch_quantile"
+                                     : "sketch_top3");
         for (int i = 0; i < 30; ++i) good.with({std::to_string(i * i % 17)});
         const std::string text = good.written();
         const std::size_t begin = text.find(':', 10) + 1;
-        std::string body = decode_base64(std::string_view(text).substr(begin, text.size() - 2 - begin)).value();
+        std::string body =
+            decode_base64(std::string_view(text).substr(begin, text.size() - 2 - begin)).value();
         body.resize(body.size() - 4);
         EXPECT_EQ(as_sketch(prefix, body), text);
         for (int i = 0; i < 3000; ++i) {
@@ -723,10 +735,10 @@ TEST(SketchAggregates, Names) {
                              "sketch_top100000"}) {
         EXPECT_EQ(message(good), "made") << good;
     }
-    for (const char* bad : {"approx_p", "approx_p101", "approx_p99.", "approx_p9x", "approx_p100.1",
-                            "approx_p1.0000000001", "approx_top", "approx_top0", "approx_top100001",
-                            "approx_top-1", "sketch_p99", "sketch_median", "approx_sum", "p99", "", "merge1",
-                            "approx_top1x", "approx_pear"}) {
+    for (const char* bad :
+         {"approx_p", "approx_p101", "approx_p99.", "approx_p9x", "approx_p100.1", "approx_p1.0000000001",
+          "approx_top", "approx_top0", "approx_top100001", "approx_top-1", "sketch_p99", "sketch_median",
+          "approx_sum", "p99", "", "merge1", "approx_top1x", "approx_pear"}) {
         EXPECT_NE(message(bad), "made") << bad;
     }
     EXPECT_TRUE(is_sketch_function("approx_p101"));

@@ -49,16 +49,19 @@ TEST(ParseDuration, RangeIsChecked) {
     EXPECT_EQ(duration("9223372036854775807ns"), time_after_all);
     EXPECT_EQ(duration("-9223372036854775808ns"), time_before_all);
     EXPECT_EQ(duration("106751d"), 106'751 * ns_per_day);
-    for (const char* bad : {"9223372036854775808ns", "-9223372036854775809ns", "106752d", "300y", "99999999999999999999w",
-                            "106751d1d", "106751d24h", "18446744073709551616s", "P106752D"}) {
+    for (const char* bad :
+         {"9223372036854775808ns", "-9223372036854775809ns", "106752d", "300y", "99999999999999999999w",
+          "106751d1d", "106751d24h", "18446744073709551616s", "P106752D"}) {
         EXPECT_FALSE(parse_duration(bad)) << bad;
     }
 }
 
 TEST(ParseDuration, RefusesOthers) {
-    for (const char* bad : {"", "-", "s", "10", "1.5", ".5s", "1.s", "1..5s", "10 s", " 10s", "10s ", "10sec", "5M", "1m1h",
-                            "1m1m", "1h30", "+5s", "--5s", "0.5ns", "0.0000000001s", "1e3s", "P", "PT", "P1", "PT5", "PT5m",
-                            "P1H", "P1DT", "P1Y", "P1M", "P5S", "PT1M1H", "PT1HT1M", "p1d", "T5M", "1y", "1s2", "1h-30m"}) {
+    for (const char* bad :
+         {"",     "-",      "s",       "10",   "1.5",  ".5s",  "1.s", "1..5s", "10 s",  " 10s",
+          "10s ", "10sec",  "5M",      "1m1h", "1m1m", "1h30", "+5s", "--5s",  "0.5ns", "0.0000000001s",
+          "1e3s", "P",      "PT",      "P1",   "PT5",  "PT5m", "P1H", "P1DT",  "P1Y",   "P1M",
+          "P5S",  "PT1M1H", "PT1HT1M", "p1d",  "T5M",  "1y",   "1s2", "1h-30m"}) {
         const auto parsed = parse_duration(bad);
         ASSERT_FALSE(parsed) << bad;
         EXPECT_EQ(parsed.error().kind(), ErrorKind::usage);
@@ -72,7 +75,8 @@ TEST(ParseDuration, SaysWhatIsExpected) {
     EXPECT_EQ(parse_duration("90").error().hint(), "90s");
     EXPECT_EQ(parse_duration("1m1h").error().message(),
               "not a duration: \"1m1h\" (units go from large to small, each once)");
-    EXPECT_EQ(parse_duration("P1Y").error().message(), "not a duration: \"P1Y\" (months and years have no fixed length)");
+    EXPECT_EQ(parse_duration("P1Y").error().message(),
+              "not a duration: \"P1Y\" (months and years have no fixed length)");
 }
 
 TEST(FormatDuration, ShortestExact) {
@@ -90,7 +94,8 @@ TEST(FormatDuration, ShortestExact) {
 }
 
 RC_GTEST_PROP(FormatDurationProperty, ReadsBack, ()) {
-    const auto scale = *rc::gen::element<DurationNs>(1, ns_per_us, ns_per_ms, ns_per_second, ns_per_minute, ns_per_day);
+    const auto scale =
+        *rc::gen::element<DurationNs>(1, ns_per_us, ns_per_ms, ns_per_second, ns_per_minute, ns_per_day);
     const auto value = *rc::gen::inRange<DurationNs>(time_before_all, time_after_all) / scale * scale;
     RC_ASSERT(*parse_duration(format_duration(value)) == value);
     const auto small = *rc::gen::inRange<DurationNs>(-10'000, 10'000) * scale;
@@ -122,8 +127,9 @@ TEST(ParseSize, Units) {
 }
 
 TEST(ParseSize, RefusesOthers) {
-    for (const char* bad : {"", "K", "-1", "+1", "1 K", "1X", "1KK", "1iB", "1BK", "1Kib2", "0.5", "1.0001K", "1e3", "1.",
-                            "18446744073709551616", "16777216T", "99999999999999999999999K", "1PiB", "K1"}) {
+    for (const char* bad :
+         {"", "K", "-1", "+1", "1 K", "1X", "1KK", "1iB", "1BK", "1Kib2", "0.5", "1.0001K", "1e3", "1.",
+          "18446744073709551616", "16777216T", "99999999999999999999999K", "1PiB", "K1"}) {
         const auto parsed = parse_size(bad);
         ASSERT_FALSE(parsed) << bad;
         EXPECT_EQ(parsed.error().kind(), ErrorKind::usage);
@@ -136,11 +142,16 @@ TEST(ParsePosition, All) {
         const auto position = parse_position(text, now);
         if (!position) return "error";
         switch (position->kind) {
-            case Position::Kind::start: return "start";
-            case Position::Kind::end: return "end";
-            case Position::Kind::number: return "number " + std::to_string(position->number);
-            case Position::Kind::last: return "last " + std::to_string(position->number);
-            case Position::Kind::time: return to_rfc3339(position->time);
+            case Position::Kind::start:
+                return "start";
+            case Position::Kind::end:
+                return "end";
+            case Position::Kind::number:
+                return "number " + std::to_string(position->number);
+            case Position::Kind::last:
+                return "last " + std::to_string(position->number);
+            case Position::Kind::time:
+                return to_rfc3339(position->time);
         }
         return {};
     };
@@ -161,8 +172,9 @@ TEST(ParsePosition, All) {
     EXPECT_EQ(shown("-2h"), "2015-10-30T21:58:19Z");
     EXPECT_EQ(shown("-1d12h"), "2015-10-29T11:58:19Z");
     EXPECT_EQ(shown("-PT1H"), "2015-10-30T22:58:19Z");
-    for (const char* bad : {"", "-", "--2h", "-x", "2h", "@", "@x", "@1e30", "18446744073709551616", "2015-10-32",
-                            "2015-10-30T25:00:00Z", "tomorrow", "Start", "+5", "1.5", "-1.5", "--5"}) {
+    for (const char* bad :
+         {"", "-", "--2h", "-x", "2h", "@", "@x", "@1e30", "18446744073709551616", "2015-10-32",
+          "2015-10-30T25:00:00Z", "tomorrow", "Start", "+5", "1.5", "-1.5", "--5"}) {
         EXPECT_EQ(shown(bad), "error") << bad;
     }
     EXPECT_EQ(parse_position("2h", now).error().hint(), "-2h");

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Formats and bases, through TimeParser.
+#include "time/time_parser.hpp"
+
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
-
-#include "time/time_parser.hpp"
 
 namespace stream {
 namespace {
@@ -96,8 +96,8 @@ TEST(TimeFormat, RefusesWhatDoesNotMatch) {
 }
 
 TEST(TimeFormat, FormatsThatNameNoTime) {
-    for (const char* bad : {"x", "%", "%Q!", "%z", "%p", "%M:%S", "%d %H", "%Y %d", "%I:%M", "%b", "%i", "%V %s",
-                            "%U %a", "%Y %U", "%F %T %"}) {
+    for (const char* bad : {"x", "%", "%Q!", "%z", "%p", "%M:%S", "%d %H", "%Y %d", "%I:%M", "%b", "%i",
+                            "%V %s", "%U %a", "%Y %U", "%F %T %"}) {
         const auto made = TimeParser::make(with_format(bad));
         ASSERT_FALSE(made) << bad;
         EXPECT_EQ(made.error().kind(), ErrorKind::usage) << bad;
@@ -128,7 +128,8 @@ TEST(TimeBase, IsAskedForWhereItIsNeeded) {
     const auto no_date = TimeParser::make(with_format("%T", "2017"));
     ASSERT_FALSE(no_date);
     EXPECT_EQ(no_date.error().hint(), "--base YYYY-MM-DD");
-    for (const char* bad : {"x", "17", "20170", "2017-13-01", "2017-02-29", "2017/01/01", "1600", "2300", "2013-1-1"}) {
+    for (const char* bad :
+         {"x", "17", "20170", "2017-13-01", "2017-02-29", "2017/01/01", "1600", "2300", "2013-1-1"}) {
         const auto made = TimeParser::make(with_format("%b %e %T", bad));
         ASSERT_FALSE(made) << bad;
         EXPECT_EQ(made.error().kind(), ErrorKind::usage);
@@ -178,7 +179,8 @@ TEST(TimeBase, YearWithoutFormatReadsSyslog) {
     TimeParser one = parser(with_format("", "2017"));
     EXPECT_EQ(shown(one.parse_text("Dec 10 06:55:46")), "2017-12-10T06:55:46Z");
     EXPECT_FALSE(one.parse_text("2026-01-01T00:00:00Z"));
-    EXPECT_EQ(shown(parser(with_format("", "2017")).parse_text("2026-01-01T00:00:00Z")), "2026-01-01T00:00:00Z");
+    EXPECT_EQ(shown(parser(with_format("", "2017")).parse_text("2026-01-01T00:00:00Z")),
+              "2026-01-01T00:00:00Z");
 }
 
 TEST(TimeBase, DateChoosesTheYearItIsNear) {
@@ -232,8 +234,10 @@ RC_GTEST_PROP(TimeBaseProperty, YearsAreRestored, ()) {
 }
 
 RC_GTEST_PROP(TimeFormatProperty, AnyFormatAndTextAreSafe, ()) {
-    const auto letters = *rc::gen::container<std::string>(rc::gen::elementOf(std::string("%%%%%YmdHMSbjzpIs:- TUVGE1")));
-    const auto text = *rc::gen::container<std::string>(rc::gen::elementOf(std::string("0123456789:-+ JanPMZ.")));
+    const auto letters =
+        *rc::gen::container<std::string>(rc::gen::elementOf(std::string("%%%%%YmdHMSbjzpIs:- TUVGE1")));
+    const auto text =
+        *rc::gen::container<std::string>(rc::gen::elementOf(std::string("0123456789:-+ JanPMZ.")));
     auto made = TimeParser::make(with_format(letters.empty() ? "%F" : letters));
     if (made) (void)made->parse_text(text);
 }

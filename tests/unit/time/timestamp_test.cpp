@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "time/timestamp.hpp"
 
+#include "time/calendar.hpp"
+
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
-
-#include "time/calendar.hpp"
 
 namespace stream {
 namespace {
@@ -51,9 +51,9 @@ TEST(Timestamp, FloorDivisionAlignsWindows) {
     struct Case {
         std::int64_t offset, time, start;
     };
-    const Case cases[] = {{0, 1, 0},    {0, 6, 0},    {0, 7, 7},    {0, 8, 7},   {3, 1, -4},  {3, 2, -4},
-                          {3, 3, 3},    {3, 9, 3},    {3, 10, 10},  {-2, 1, -2}, {-2, -2, -2}, {-2, 3, -2},
-                          {-2, 4, -2},  {-2, 7, 5},   {-2, 12, 12}, {0, -1, -7}};
+    const Case cases[] = {{0, 1, 0},   {0, 6, 0},  {0, 7, 7},    {0, 8, 7},   {3, 1, -4},   {3, 2, -4},
+                          {3, 3, 3},   {3, 9, 3},  {3, 10, 10},  {-2, 1, -2}, {-2, -2, -2}, {-2, 3, -2},
+                          {-2, 4, -2}, {-2, 7, 5}, {-2, 12, 12}, {0, -1, -7}};
     for (const Case& c : cases) EXPECT_EQ(floor_div(c.time - c.offset, 7) * 7 + c.offset, c.start) << c.time;
 }
 
@@ -69,7 +69,7 @@ TEST(Calendar, KnowsLeapYears) {
 }
 
 TEST(Calendar, KnowsWeekdays) {
-    EXPECT_EQ(weekday_from_days(0), 4U);   // Thursday
+    EXPECT_EQ(weekday_from_days(0), 4U);  // Thursday
     EXPECT_EQ(weekday_from_days(-1), 3U);
     EXPECT_EQ(weekday_from_days(-5), 6U);
     EXPECT_EQ(weekday_from_days(days_from_civil(2026, 1, 1)), 4U);
@@ -81,7 +81,8 @@ RC_GTEST_PROP(Calendar, DaysAndDatesAreInverse, ()) {
     RC_ASSERT(is_date(date.year, date.month, date.day));
     RC_ASSERT(days_from_civil(date.year, date.month, date.day) == days);
     const CivilDate next = civil_from_days(days + 1);
-    RC_ASSERT((next.day == date.day + 1 || (next.day == 1 && date.day == days_in_month(date.year, date.month))));
+    RC_ASSERT(
+        (next.day == date.day + 1 || (next.day == 1 && date.day == days_in_month(date.year, date.month))));
 }
 
 }  // namespace

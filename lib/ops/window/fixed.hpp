@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+// Tumbling and hopping windows, and `all`: windows that lie where they lie, whatever comes.
+//
+// Groups are kept by pane; a hopping window is the merge of its panes. A pane goes when the last window
+// that holds it has closed for good. With --allowed-lateness a window lives on after its close until
+// W >= window_end + allowed, each late event bringing a corrected result.
+#pragma once
+
+#include <absl/container/flat_hash_map.h>
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "ops/window/grid.hpp"
+#include "ops/window/groups.hpp"
+#include "ops/window/results.hpp"
+
+namespace stream {
+
+class FixedWindows final : public Operator {
+public:
+    FixedWindows(WindowOptions options, AggregatePlan plan, Keys keys);
+
+    Result<void> on_event(int input, const Event& event, Sink& sink) override;
+    Result<void> on_watermark(TimeNs watermark, Sink& sink) override;
+    Result<void> on_end(Sink& sink) override;
+    void snapshot(StateWriter& writer) const override;
+    Result<void> restore(StateReader& reader) override;
+    void append_stats(std::string& out) const override;
+
+private:
+    using Values = std::vector<std::string>;
+    using KeyValues = KeyMap<Values>;
+
+    // What was written of a window that is closed but not for good, or of an open one with --every.
+    struct Window {
+        std::map<std::string, History, std::less<>> groups;
+        bool closed = false;
+    };
+    struct Row {
+        std::string_view key;
+        const std::byte* states = nullptr;
+        Values values;
+    };
+    struct Known {  // a key, for --fill
+        TimeNs first = 0;
+        TimeNs last = 0;
+    };
+
+    enum class Place : std::uint8_t { open, closed_in_part, none, late };
+    Place find_pane(const Event& event, Sink& sink);
+    Groups& pane_at(TimeNs start);
+    void remember(std::string_view key, TimeNs time);
+    Result<void> correct(TimeNs time, std::string_view key, Sink& sink);
+    Result<void> correct_window(TimeNs start, std::string_view key, Sink& sink);
+    Result<void> close_next(Sink& sink);
+    Result<void> finalize_next(Sink& sink);
+    Result<void> tick(Sink& sink);
+    Result<void> write_window(TimeNs start, Sink& sink, bool is_final, bool only_changed);
+    Result<void> write_rows(const Bounds& bounds, std::vector<Row>& rows, Sink& sink, bool is_final, bool only_changed);
+    Result<void> compute(const Bounds& bounds, Row& row);
+    Result<void> fill_rows(TimeNs start, std::vector<Row>& rows);
+    Result<Groups*> groups_of(TimeNs start, TimeNs end, std::unique_ptr<Groups>& merged);
+    void carry(const Groups& pane);
+    void drop_panes();
+    void find_next(TimeNs from);
+    void plan_next();
+    const Values* values_before(TimeNs start, std::string_view key, Values& scratch) const;
+    const Values* compared_with(TimeNs start, std::string_view key) const;
+    History& history_of(TimeNs start, std::string_view key, std::size_t bytes);
+    tl::unexpected<Error> out_of_memory() const;
+    Bounds bounds_of(TimeNs start) const;
+    bool keeps_history() const { return options_.has_revisions() || options_.changes; }
+
+    WindowOptions options_;
+    AggregatePlan plan_;
+    Keys keys_;
+    Results results_;
+    WindowGrid grid_;
+    bool all_;
+
+    std::map<TimeNs, std::unique_ptr<Groups>> panes_;
+    absl::flat_hash_map<TimeNs, Groups*> pane_index_;
+    // The pane of the last event: [pane_begin_, pane_end_), all of whose windows are open while the
+    // watermark is before pane_open_until_.
+    Groups* pane_ = nullptr;
+    TimeNs pane_begin_ = 0;
+    TimeNs pane_end_ = 0;
+    TimeNs pane_open_until_ = 0;
+
+    TimeNs watermark_ = time_before_all;
+    TimeNs newest_ = time_before_all;        // event, for `all`
+    TimeNs newest_pane_ = time_before_all;
+    bool has_next_ = false;
+    TimeNs next_start_ = 0;                  // of the earliest open window that has events (or is filled)
+    TimeNs next_action_ = time_after_all;    // no watermark before this does anything
+    TimeNs next_tick_ = time_before_all;
+    std::map<TimeNs, Window> windows_;
+    std::map<TimeNs, KeyValues> closed_values_;         // --compare
+    KeyMap<Values> carried_;  // increase: last values before the panes there are
+    KeyMap<Known> known_;
+    std::uint64_t filled_rows_ = 0;
+
+    std::size_t used_ = 0;  // bytes, for --memory
+    std::string scratch_;
+};
+
+}  // namespace stream

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+// Session windows: a key's events, each at most the gap after the one before (inclusive, as Kafka,
+// Flink and Spark have it). A session is closed once W > last + gap; then it is written, and with
+// --allowed-lateness it stays that much longer, to be said again when a late event joins it.
+//
+// An event joins every session it is near enough to, closed ones that are still here included, and so
+// may make one of two.
+#pragma once
+
+#include <memory>
+#include <queue>
+#include <string>
+#include <vector>
+
+#include "ops/window/groups.hpp"
+#include "ops/window/results.hpp"
+
+namespace stream {
+
+class Sessions final : public Operator {
+public:
+    Sessions(WindowOptions options, AggregatePlan plan, Keys keys);
+    ~Sessions() override;
+
+    Result<void> on_event(int input, const Event& event, Sink& sink) override;
+    Result<void> on_watermark(TimeNs watermark, Sink& sink) override;
+    void snapshot(StateWriter& writer) const override;
+    Result<void> restore(StateReader& reader) override;
+    void append_stats(std::string& out) const override;
+
+private:
+    using Values = std::vector<std::string>;
+
+    struct Shown {  // a version that was written
+        TimeNs start = 0;
+        TimeNs end = 0;
+        History history;
+    };
+    struct Single {  // --max: one event's states, to be put together anew when the session is cut
+        TimeNs time;
+        std::uint64_t position;
+        std::unique_ptr<std::byte[]> states;
+    };
+    struct Key;
+    struct Session {
+        TimeNs first = 0;
+        TimeNs last = 0;
+        Key* key = nullptr;
+        std::unique_ptr<std::byte[]> states;
+        std::vector<Shown> shown;
+        std::vector<Single> singles;
+        std::uint64_t revision = 0;
+        bool closed = false;
+        bool changed = false;
+        bool dead = false;  // joined another; only the queue still knows it
+    };
+    struct Key {
+        std::string bytes;
+        std::vector<Session*> sessions;  // by first
+        Values carried;                  // increase: the last values of sessions that are gone
+    };
+    struct Due {
+        TimeNs time;  // at which the session was to close or to go, as far as was known
+        Session* session;
+        bool operator<(const Due& other) const { return time > other.time; }  // earliest on top
+    };
+
+    TimeNs end_of(const Session& session) const { return time_add(session.last, options_.size_ns); }
+    Session* join(Key& key, TimeNs time);
+    void absorb(Session& into, Session& from);
+    void forget(Session* session);
+    Result<void> write(Session& session, Sink& sink, bool is_final);
+    Result<void> write_cut(Session& session, Sink& sink);
+    Result<void> write_one(Session& session, const Bounds& bounds, Sink& sink, bool is_final);
+    const Values* values_before(const Session& session, Values& scratch) const;
+    std::unique_ptr<std::byte[]> new_states() const;
+    void free_states(std::unique_ptr<std::byte[]>& states) const;
+    Session* new_session(Key& key, TimeNs first, TimeNs last);
+    Result<void> tick(Sink& sink);
+
+    WindowOptions options_;
+    AggregatePlan plan_;
+    Keys keys_;
+    Results results_;
+    TimeNs watermark_ = time_before_all;
+    TimeNs next_tick_ = time_before_all;
+    KeyMap<std::unique_ptr<Key>> by_key_;
+    std::priority_queue<Due> due_;
+    std::size_t live_ = 0;
+    std::size_t used_ = 0;
+    std::string scratch_;
+};
+
+}  // namespace stream
