@@ -190,7 +190,10 @@ struct Pump::Impl {
     // Gives the event its time, or says it is bad; true if it can be used.
     Result<bool> timed(Input& input, Event& event) {
         if (plan.time_need == TimeNeed::none) return true;
-        if (plan.time_need == TimeNeed::wanted && !event_time->has(event.values)) return true;
+        if (plan.time_need == TimeNeed::wanted && !event_time->has(event.values)) {
+            event.time = time_before_all;
+            return true;
+        }
         auto time = event_time->read(event.values, event.raw);
         if (!time) [[unlikely]] {
             STREAM_TRY(bad_event(input, time.error(), input.reader->original()));
@@ -377,8 +380,8 @@ struct Pump::Impl {
     Result<void> take_bad_line(Input& input) {
         InputReader::BadLine line = input.reader->take_bad();
         if (line.whole) {
-            const std::string hint = hint_for_bad_line(line.raw, diagnostics.tool(), input.reader->name());
-            return bad_event_at(input, line.line, line.offset, line.reason, position == 0 ? "" : "", line.raw);
+            const std::string hint = "--bad skip, or --bad FILE keeps what cannot be read";
+            return bad_event_at(input, line.line, line.offset, line.reason, hint, line.raw);
         }
         if (line.first) {
             BadEvents::Line entry{input.reader->name(), line.line, line.offset, line.reason, {}};
@@ -885,6 +888,7 @@ struct Pump::Impl {
             return exit_status_of(result.error().kind(), stop_signal());
         }
         if (!stopped && position > 0) judge_fields();
+        if (const std::string remark = op.closing_remark(); !remark.empty()) diagnostics.say(remark);
         const bool fault = tell_counts();
         if (stopped) return exit_signal + stop_signal();
         if (fault || gap) return exit_input;

@@ -40,7 +40,8 @@ std::uint32_t hex4(std::string_view text) {
     std::uint32_t code = 0;
     for (const char c : text.substr(0, 4)) {
         const auto letter = static_cast<unsigned char>(c | 0x20);
-        code = code << 4 | (c <= '9' ? static_cast<std::uint32_t>(c - '0') : letter - std::uint32_t{'a'} + 10);
+        code =
+            code << 4 | (c <= '9' ? static_cast<std::uint32_t>(c - '0') : letter - std::uint32_t{'a'} + 10);
     }
     return code;
 }
@@ -71,7 +72,8 @@ struct Member {
 class SortedMembers {
 public:
     explicit SortedMembers(const Value& object) {
-        for (Cursor cursor(object); cursor.next();) members_.push_back({unescape(cursor.name()), cursor.value()});
+        for (Cursor cursor(object); cursor.next();)
+            members_.push_back({unescape(cursor.name()), cursor.value()});
         const auto by_name = [](const Member& a, const Member& b) { return a.name < b.name; };
         if (!std::is_sorted(members_.begin(), members_.end(), by_name)) {
             std::stable_sort(members_.begin(), members_.end(), by_name);
@@ -139,16 +141,28 @@ Value value_of(std::string_view text) {
     if (text.empty()) return value;
     value.text = text;
     switch (text.front()) {
-        case 'n': value.type = Type::null; break;
-        case 'f': value.type = Type::boolean_false; break;
-        case 't': value.type = Type::boolean_true; break;
+        case 'n':
+            value.type = Type::null;
+            break;
+        case 'f':
+            value.type = Type::boolean_false;
+            break;
+        case 't':
+            value.type = Type::boolean_true;
+            break;
         case '"':
             value.type = Type::string;
             value.escaped = std::memchr(text.data(), '\\', text.size()) != nullptr;
             break;
-        case '[': value.type = Type::array; break;
-        case '{': value.type = Type::object; break;
-        default: value.type = Type::number; break;
+        case '[':
+            value.type = Type::array;
+            break;
+        case '{':
+            value.type = Type::object;
+            break;
+        default:
+            value.type = Type::number;
+            break;
     }
     return value;
 }
@@ -163,13 +177,27 @@ void append_unescaped(std::string& out, const Value& string_value) {
         const char kind = rest[1];
         rest.remove_prefix(2);
         switch (kind) {
-            case 'b': out.push_back('\b'); break;
-            case 'f': out.push_back('\f'); break;
-            case 'n': out.push_back('\n'); break;
-            case 'r': out.push_back('\r'); break;
-            case 't': out.push_back('\t'); break;
-            case 'u': rest.remove_prefix(append_unicode_escape(out, rest)); break;
-            default: out.push_back(kind); break;  // a quote, backslash or slash
+            case 'b':
+                out.push_back('\b');
+                break;
+            case 'f':
+                out.push_back('\f');
+                break;
+            case 'n':
+                out.push_back('\n');
+                break;
+            case 'r':
+                out.push_back('\r');
+                break;
+            case 't':
+                out.push_back('\t');
+                break;
+            case 'u':
+                rest.remove_prefix(append_unicode_escape(out, rest));
+                break;
+            default:
+                out.push_back(kind);
+                break;  // a quote, backslash or slash
         }
     }
 }
@@ -184,14 +212,30 @@ void append_quoted(std::string& out, std::string_view text) {
         out.append(text.substr(begin, i - begin));
         begin = i + 1;
         switch (c) {
-            case '"': out.append("\\\""); break;
-            case '\\': out.append("\\\\"); break;
-            case '\b': out.append("\\b"); break;
-            case '\f': out.append("\\f"); break;
-            case '\n': out.append("\\n"); break;
-            case '\r': out.append("\\r"); break;
-            case '\t': out.append("\\t"); break;
-            default: out.append("\\u00").append(1, hex[c >> 4]).append(1, hex[c & 0xF]); break;
+            case '"':
+                out.append("\\\"");
+                break;
+            case '\\':
+                out.append("\\\\");
+                break;
+            case '\b':
+                out.append("\\b");
+                break;
+            case '\f':
+                out.append("\\f");
+                break;
+            case '\n':
+                out.append("\\n");
+                break;
+            case '\r':
+                out.append("\\r");
+                break;
+            case '\t':
+                out.append("\\t");
+                break;
+            default:
+                out.append("\\u00").append(1, hex[c >> 4]).append(1, hex[c & 0xF]);
+                break;
         }
     }
     out.append(text.substr(begin));
@@ -201,10 +245,18 @@ void append_quoted(std::string& out, std::string_view text) {
 void append_canonical(std::string& out, const Value& value) {
     switch (value.type) {
         case Type::missing:
-        case Type::null: out.append("null"); return;
-        case Type::boolean_false: out.append("false"); return;
-        case Type::boolean_true: out.append("true"); return;
-        case Type::number: append_canonical_number(out, value.text); return;
+        case Type::null:
+            out.append("null");
+            return;
+        case Type::boolean_false:
+            out.append("false");
+            return;
+        case Type::boolean_true:
+            out.append("true");
+            return;
+        case Type::number:
+            append_canonical_number(out, value.text);
+            return;
         case Type::string: {
             if (!value.escaped) {
                 out.append(value.text);
@@ -245,11 +297,16 @@ int compare_values(const Value& a, const Value& b) {
     const Type right = b.type == Type::missing ? Type::null : b.type;
     if (left != right) return left < right ? -1 : 1;
     switch (left) {
-        case Type::number: return compare_numbers(a.text, b.text);
-        case Type::string: return compare_strings(a, b);
-        case Type::array: return compare_arrays(a, b);
-        case Type::object: return compare_objects(a, b);
-        default: return 0;
+        case Type::number:
+            return compare_numbers(a.text, b.text);
+        case Type::string:
+            return compare_strings(a, b);
+        case Type::array:
+            return compare_arrays(a, b);
+        case Type::object:
+            return compare_objects(a, b);
+        default:
+            return 0;
     }
 }
 

@@ -30,12 +30,15 @@ std::size_t after_container(std::string_view text, std::size_t at) {
                 continue;
             }
             case '{':
-            case '[': ++depth; break;
+            case '[':
+                ++depth;
+                break;
             case '}':
             case ']':
                 if (--depth == 0) return at + 1;
                 break;
-            default: break;
+            default:
+                break;
         }
         ++at;
     }
@@ -51,7 +54,8 @@ Cursor::Cursor(const Value& container) {
 }
 
 void Cursor::skip_space() {
-    while (at_ < text_.size() && (text_[at_] == ' ' || text_[at_] == '\t' || text_[at_] == '\n' || text_[at_] == '\r')) {
+    while (at_ < text_.size() &&
+           (text_[at_] == ' ' || text_[at_] == '\t' || text_[at_] == '\n' || text_[at_] == '\r')) {
         ++at_;
     }
 }

@@ -239,7 +239,8 @@ void append_uint64(std::string& out, std::uint64_t value) {
 }
 
 void append_int128(std::string& out, Int128 value) {
-    if (value >= std::numeric_limits<std::int64_t>::min() && value <= std::numeric_limits<std::int64_t>::max()) {
+    if (value >= std::numeric_limits<std::int64_t>::min() &&
+        value <= std::numeric_limits<std::int64_t>::max()) {
         append_int64(out, static_cast<std::int64_t>(value));
         return;
     }
@@ -325,7 +326,8 @@ std::optional<std::string> subtract_numbers(std::string_view a, std::string_view
     const auto skip_of = [&top](const Decimal& d) -> std::optional<std::size_t> {
         if (compare(top, d.point) == 0) return 0;
         if (!top.is_small() || !d.point.is_small()) return std::nullopt;
-        const auto skip = static_cast<std::uint64_t>(top.small()) - static_cast<std::uint64_t>(d.point.small());
+        const auto skip =
+            static_cast<std::uint64_t>(top.small()) - static_cast<std::uint64_t>(d.point.small());
         if (skip > max_difference_digits) return std::nullopt;
         return static_cast<std::size_t>(skip);
     };

@@ -180,6 +180,8 @@ Result<std::unique_ptr<Operator>> make_window(WindowOptions options, FieldSet& f
     auto is_final = parse_field("final");
     const std::size_t revision_slot = fields.add(*revision);
     const std::size_t final_slot = fields.add(*is_final);
+    fields.expect_rarely(revision_slot);
+    fields.expect_rarely(final_slot);
     const WindowKind kind = options.kind;
     std::unique_ptr<Operator> made;
     switch (kind) {

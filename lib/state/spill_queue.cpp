@@ -393,6 +393,9 @@ Result<QueuedEvent> SpillQueue::pop() { return impl_->pop(); }
 bool SpillQueue::empty() const { return impl_->least_source == Impl::no_source; }
 std::uint64_t SpillQueue::size() const { return impl_->size(); }
 TimeNs SpillQueue::min_time() const { return empty() ? time_after_all : impl_->least.time; }
+QueuedEvent SpillQueue::min_key() const {
+    return {impl_->least.time, impl_->least.input, impl_->least.position, {}};
+}
 
 std::size_t SpillQueue::memory_used() const {
     return impl_->arena.allocated_bytes() + impl_->entries_bytes() + impl_->buffers_bytes();

@@ -194,8 +194,9 @@ struct Window {
 // (The source() of simdjson 3.0 is not to be had once an on-demand document was touched.)
 std::string_view line_at(const char* data, std::size_t size, std::size_t begin) {
     const void* end = std::memchr(data + begin, '\n', size - begin);
-    const std::size_t length = end == nullptr ? size - begin
-                                              : static_cast<std::size_t>(static_cast<const char*>(end) - data) - begin;
+    const std::size_t length = end == nullptr
+                                   ? size - begin
+                                   : static_cast<std::size_t>(static_cast<const char*>(end) - data) - begin;
     return {data + begin, length};
 }
 
@@ -205,7 +206,8 @@ struct OnDemand {
     template <class Job>
     void block(const char* data, std::size_t size, Job& job) {
         simdjson::ondemand::document_stream stream;
-        if (parser.iterate_many(data, size, std::max<std::size_t>(size, 1 << 16)).get(stream)) stop("no parse");
+        if (parser.iterate_many(data, size, std::max<std::size_t>(size, 1 << 16)).get(stream))
+            stop("no parse");
         for (auto place = stream.begin(); place != stream.end(); ++place) {
             auto document = *place;
             if (document.error()) stop("not JSON");
@@ -244,8 +246,10 @@ void run(int fd) {
         held += static_cast<std::size_t>(n);
         if (held == 0) break;
         const auto* newline = static_cast<const char*>(::memrchr(buffer.data(), '\n', held));
-        const std::size_t whole =
-            n == 0 ? held : newline == nullptr ? 0 : static_cast<std::size_t>(newline - buffer.data()) + 1;
+        const std::size_t whole = n == 0 ? held
+                                  : newline == nullptr
+                                      ? 0
+                                      : static_cast<std::size_t>(newline - buffer.data()) + 1;
         if (whole == 0 && held > block_size) stop("a line is too long");
         if (whole > 0) form.block(buffer.data(), whole, job);
         if constexpr (requires { job.block({}); }) job.block({buffer.data(), whole});

@@ -113,7 +113,8 @@ int main(int argc, char** argv) {
             for (std::size_t end; (end = held.find('\n', done)) != std::string::npos; done = end + 1) {
                 const std::int64_t by = decided_by(std::string_view(held).substr(done, end - done), step_ns);
                 if (by < 0) ++unknown;
-                if (by < static_cast<std::int64_t>(events / 10) || by >= static_cast<std::int64_t>(events)) continue;
+                if (by < static_cast<std::int64_t>(events / 10) || by >= static_cast<std::int64_t>(events))
+                    continue;
                 latencies.push_back(at_ns - written[static_cast<std::size_t>(by)].load());
             }
             held.erase(0, done);
@@ -127,11 +128,12 @@ int main(int argc, char** argv) {
         const std::int64_t time_ns = static_cast<std::int64_t>(k) * step_ns;
         const std::int64_t second = time_ns / ns_per_second;
         char line[256];
-        const int size = std::snprintf(
-            line, sizeof line,
-            "{\"ts\":\"2026-01-01T%02d:%02d:%02d.%09dZ\",\"id\":\"%012zu\",\"seq\":%zu,\"path\":\"/items/%zu\",\"bytes\":1}\n",
-            static_cast<int>(second / 3600), static_cast<int>(second / 60 % 60), static_cast<int>(second % 60),
-            static_cast<int>(time_ns % ns_per_second), k, k, k % 8);
+        const int size = std::snprintf(line, sizeof line,
+                                       "{\"ts\":\"2026-01-01T%02d:%02d:%02d.%09dZ\",\"id\":\"%012zu\","
+                                       "\"seq\":%zu,\"path\":\"/items/%zu\",\"bytes\":1}\n",
+                                       static_cast<int>(second / 3600), static_cast<int>(second / 60 % 60),
+                                       static_cast<int>(second % 60),
+                                       static_cast<int>(time_ns % ns_per_second), k, k, k % 8);
         const timespec due{(begin_ns + time_ns) / ns_per_second, (begin_ns + time_ns) % ns_per_second};
         ::clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &due, nullptr);
         written[k].store(now_ns());

@@ -225,7 +225,7 @@ split_in_pieces() { perl -e '$| = 1; while (read STDIN, my $piece, 30000) { prin
     need_terminal
     local tool
     for tool in $(filters); do
-        on_terminal "timeout 20 $(command_of "$tool")" >"$out" && status=0 || status=$?
+        on_terminal "timeout --foreground 20 $(command_of "$tool")" >"$out" && status=0 || status=$?
         is_status 2
         grep -qF "$tool" "$out"
     done

@@ -14,7 +14,8 @@ import argparse
 import json
 import sys
 
-from follow_writer import line_of
+sys.dont_write_bytecode = True  # no __pycache__ in the checkout
+from follow_writer import line_of  # noqa: E402
 
 GAP = ("cut off before", "truncated after", "rewritten after", "taken back", "came and went",
        "may be missing", "is missing")

@@ -10,7 +10,7 @@ namespace {
 
 struct Texts {
     struct Entry {
-        EventOrder order;
+        EventPlace place;
         std::size_t begin = 0;  // in `bytes`
         std::size_t size = 0;
     };
@@ -18,28 +18,28 @@ struct Texts {
     std::vector<Entry> entries;
     bool sorted = true;
 
-    void add(std::string_view text, EventOrder order) {
-        if (!entries.empty() && order < entries.back().order) sorted = false;
-        entries.push_back({order, bytes.size(), text.size()});
+    void add(std::string_view text, EventPlace place) {
+        if (!entries.empty() && place < entries.back().place) sorted = false;
+        entries.push_back({place, bytes.size(), text.size()});
         bytes.append(text);
     }
     std::string_view text(const Entry& entry) const {
         return std::string_view(bytes).substr(entry.begin, entry.size);
     }
     void sort() {
-        const auto earlier = [](const Entry& a, const Entry& b) { return a.order < b.order; };
+        const auto earlier = [](const Entry& a, const Entry& b) { return a.place < b.place; };
         if (!sorted) std::sort(entries.begin(), entries.end(), earlier);
         sorted = true;
     }
 
     void merge(const Texts& other) {
-        for (const Entry& entry : other.entries) add(other.text(entry), entry.order);
+        for (const Entry& entry : other.entries) add(other.text(entry), entry.place);
     }
     void snapshot(StateWriter& writer) const {
         writer.put_varint(entries.size());
         for (const Entry& entry : entries) {
-            writer.put_i64(entry.order.time);
-            writer.put_u64(entry.order.position);
+            writer.put_i64(entry.place.time);
+            writer.put_u64(entry.place.position);
             writer.put_bytes(text(entry));
         }
     }
@@ -60,9 +60,9 @@ public:
 
     Result<void> add(std::byte* state, const AggregateInput& input) const override {
         if (!has_field()) {
-            make_body(state).add(input.event, order_of(input));
+            make_body(state).add(input.event, place_of(input));
         } else if (!input.value.is_nothing()) {
-            make_body(state).add(input.value.text, order_of(input));
+            make_body(state).add(input.value.text, place_of(input));
         }
         return {};
     }

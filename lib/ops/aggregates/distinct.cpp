@@ -3,10 +3,10 @@
 // runs merge) of their canonical text. Two of n values fall together with probability n²/2^129: at a
 // billion values 10^-21. Who may choose the values and knows XXH3 could make some collide; dedupe,
 // where that would lose data, keys its hash.
+#include <absl/container/flat_hash_set.h>
+
 #include <algorithm>
 #include <vector>
-
-#include <absl/container/flat_hash_set.h>
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -92,6 +92,8 @@ public:
 
 }  // namespace
 
-std::unique_ptr<Aggregate> make_distinct(const AggregateSpec& spec) { return std::make_unique<Distinct>(spec); }
+std::unique_ptr<Aggregate> make_distinct(const AggregateSpec& spec) {
+    return std::make_unique<Distinct>(spec);
+}
 
 }  // namespace stream

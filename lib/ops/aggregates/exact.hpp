@@ -11,13 +11,15 @@
 namespace stream {
 
 // numeric.cpp
-std::unique_ptr<Aggregate> make_count(const AggregateSpec& spec);     // of events, or of those with a true field
-std::unique_ptr<Aggregate> make_sum(const AggregateSpec& spec);       // exact, in full
-std::unique_ptr<Aggregate> make_mean(const AggregateSpec& spec);      // the double nearest to sum ÷ count
+std::unique_ptr<Aggregate> make_count(const AggregateSpec& spec);  // of events, or of those with a true field
+std::unique_ptr<Aggregate> make_sum(const AggregateSpec& spec);    // exact, in full
+std::unique_ptr<Aggregate> make_mean(const AggregateSpec& spec);   // the double nearest to sum ÷ count
+std::unique_ptr<Aggregate> make_rate(const AggregateSpec& spec);   // count or sum ÷ seconds of the window
+std::unique_ptr<Aggregate> make_span(const AggregateSpec& spec);   // seconds from first to last event
+
+// deviations.cpp
 std::unique_ptr<Aggregate> make_variance(const AggregateSpec& spec);  // of a sample, nearest double
 std::unique_ptr<Aggregate> make_stddev(const AggregateSpec& spec);    // its root, nearest double
-std::unique_ptr<Aggregate> make_rate(const AggregateSpec& spec);      // count or sum ÷ seconds of the window
-std::unique_ptr<Aggregate> make_span(const AggregateSpec& spec);      // seconds from first to last event
 
 // chosen.cpp: one of the values, in its own bytes; of equal ones the earliest's.
 std::unique_ptr<Aggregate> make_first(const AggregateSpec& spec);

@@ -110,7 +110,8 @@ bool is_plain_integer(std::string_view text) { return text.find_first_of(".eE") 
 // Into `value`, if ± digits × 10^exponent is an integer of 128 bits.
 bool to_int128(const BigDecimal::Digits& number, Int128& value) {
     constexpr std::size_t most_digits = 39;
-    if (number.exponent < 0 || number.digits.size() + static_cast<std::size_t>(number.exponent) > most_digits) {
+    if (number.exponent < 0 ||
+        number.digits.size() + static_cast<std::size_t>(number.exponent) > most_digits) {
         return false;
     }
     value = 0;
@@ -126,7 +127,8 @@ bool to_int128(const BigDecimal::Digits& number, Int128& value) {
 }  // namespace
 
 bool is_summable(std::string_view number) {
-    const bool surely = number.size() < max_sum_exponent && number.find_first_of("eE") == std::string_view::npos;
+    const bool surely =
+        number.size() < max_sum_exponent && number.find_first_of("eE") == std::string_view::npos;
     return surely || parse_term(number).in_range;
 }
 
@@ -147,8 +149,8 @@ void ExactSum::add_scaled(Int128 term, unsigned scale) {
         Int128 sum = mantissa();
         Int128 aligned = term;
         const unsigned common = std::max<unsigned>(scale, scale_);
-        if (common <= 2 * max_inline_scale && scale_up(sum, common - scale_) && scale_up(aligned, common - scale) &&
-            !__builtin_add_overflow(sum, aligned, &sum)) {
+        if (common <= 2 * max_inline_scale && scale_up(sum, common - scale_) &&
+            scale_up(aligned, common - scale) && !__builtin_add_overflow(sum, aligned, &sum)) {
             set_mantissa(sum);
             scale_ = static_cast<std::uint16_t>(common);
             return;
@@ -282,7 +284,8 @@ void ExactSum::restore(StateReader& reader) {
     if ((flags & 1) == 0) {
         low_ = reader.get_u64();
         high_ = reader.get_u64();
-        scale_ = static_cast<std::uint16_t>(std::min<std::uint64_t>(reader.get_varint(), 2 * max_inline_scale));
+        scale_ =
+            static_cast<std::uint16_t>(std::min<std::uint64_t>(reader.get_varint(), 2 * max_inline_scale));
         return;
     }
     const bool negative = reader.get_u8() != 0;

@@ -67,7 +67,8 @@ public:
     // A JSON number's text. False, and nothing is added, if it is out of range.
     bool add(std::string_view number) {
         ShortDecimal decimal;
-        if (!read_short_decimal(number, decimal)) [[unlikely]] return add_text(number);
+        if (!read_short_decimal(number, decimal)) [[unlikely]]
+            return add_text(number);
         saw_decimal_ |= decimal.has_point;
         add_short(decimal.mantissa, decimal.scale);
         return true;
@@ -108,16 +109,15 @@ private:
     void add_short(std::int64_t term, unsigned scale) {
         any_ = true;
         Int128 sum = 0;
-        if (scale_ == scale && !is_big_ && !__builtin_add_overflow(mantissa(), Int128{term}, &sum)) [[likely]] {
+        if (scale_ == scale && !is_big_ && !__builtin_add_overflow(mantissa(), Int128{term}, &sum))
+            [[likely]] {
             set_mantissa(sum);
         } else {
             add_scaled(term, scale);
         }
     }
     bool add_text(std::string_view number);
-    Int128 mantissa() const {
-        return static_cast<Int128>(static_cast<UInt128>(high_) << 64 | low_);
-    }
+    Int128 mantissa() const { return static_cast<Int128>(static_cast<UInt128>(high_) << 64 | low_); }
     void set_mantissa(Int128 value) {
         low_ = static_cast<std::uint64_t>(value);
         high_ = static_cast<std::uint64_t>(static_cast<UInt128>(value) >> 64);

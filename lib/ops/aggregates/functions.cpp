@@ -103,7 +103,8 @@ std::string numbered_synonym(std::string_view word) {
     for (const std::string_view name : {"p", "q", "pc", "pct", "perc", "percentile", "quantile"}) {
         if (stem == name && is_percent(number)) return "p" + std::string(number);
     }
-    if ((stem == "top" || stem == "approx_top") && all_digits(number)) return "approx_top" + std::string(number);
+    if ((stem == "top" || stem == "approx_top") && all_digits(number))
+        return "approx_top" + std::string(number);
     return {};
 }
 
@@ -128,7 +129,8 @@ std::string meant_function(std::string_view typed) {
 
 bool looks_like_file(std::string_view argument) {
     if (argument.find('/') != std::string_view::npos) return true;
-    for (const std::string_view ending : {".ndjson", ".jsonl", ".json", ".log", ".csv", ".tsv", ".gz", ".zst", ".txt"}) {
+    for (const std::string_view ending :
+         {".ndjson", ".jsonl", ".json", ".log", ".csv", ".tsv", ".gz", ".zst", ".txt"}) {
         if (argument.ends_with(ending)) return true;
     }
     return false;
@@ -152,14 +154,16 @@ tl::unexpected<Error> unknown_function(const AggregateSpec& spec, std::string_vi
     }
     if (function.size() > 1 && function.front() == 'p' &&
         function.find_first_not_of("0123456789.", 1) == std::string::npos) {
-        return fail(ErrorKind::usage, "there is no percentile " + quoted(function), "percentiles go from p0 to p100");
+        return fail(ErrorKind::usage, "there is no percentile " + quoted(function),
+                    "percentiles go from p0 to p100");
     }
     const std::string message = "unknown aggregate " + quoted(function);
     std::string meant = meant_function(function);
     if (meant.empty()) {
-        return fail(ErrorKind::usage, message,
-                    "the aggregates are count sum mean min max first last stddev variance median pNN distinct "
-                    "collect rate increase span, approx_distinct approx_pNN approx_topN, sketch_… and merge");
+        return fail(
+            ErrorKind::usage, message,
+            "the aggregates are count sum mean min max first last stddev variance median pNN distinct "
+            "collect rate increase span, approx_distinct approx_pNN approx_topN, sketch_… and merge");
     }
     if (!spec.field.empty()) meant += ":" + spec.field;
     return fail(ErrorKind::usage, message, "did you mean " + printable(meant) + "?");

@@ -14,32 +14,33 @@ namespace {
 
 struct Readings {
     struct Entry {
-        EventOrder order;
+        EventPlace place;
         NumberCells::Cell cell = 0;
     };
     NumberCells numbers;
     std::vector<Entry> entries;
     bool sorted = true;
 
-    void add(EventOrder order, NumberCells::Cell cell) {
-        if (!entries.empty() && order < entries.back().order) sorted = false;
-        entries.push_back({order, cell});
+    void add(EventPlace place, NumberCells::Cell cell) {
+        if (!entries.empty() && place < entries.back().place) sorted = false;
+        entries.push_back({place, cell});
     }
     void sort() {
-        const auto earlier = [](const Entry& a, const Entry& b) { return a.order < b.order; };
+        const auto earlier = [](const Entry& a, const Entry& b) { return a.place < b.place; };
         if (!sorted) std::sort(entries.begin(), entries.end(), earlier);
         sorted = true;
     }
 
     void merge(const Readings& other) {
-        for (const Entry& entry : other.entries) add(entry.order, numbers.store_from(other.numbers, entry.cell));
+        for (const Entry& entry : other.entries)
+            add(entry.place, numbers.store_from(other.numbers, entry.cell));
     }
     void snapshot(StateWriter& writer) const {
         numbers.snapshot(writer);
         writer.put_varint(entries.size());
         for (const Entry& entry : entries) {
-            writer.put_i64(entry.order.time);
-            writer.put_u64(entry.order.position);
+            writer.put_i64(entry.place.time);
+            writer.put_u64(entry.place.position);
             writer.put_f64(entry.cell);
         }
     }
@@ -67,7 +68,7 @@ public:
         if (value.type != Type::number) return wants_numbers(value);
         if (!is_summable(value.text)) return out_of_range(value.text);
         Readings& body = make_body(state);
-        body.add(order_of(input), body.numbers.store(value.text));
+        body.add(place_of(input), body.numbers.store(value.text));
         return {};
     }
 
@@ -92,7 +93,8 @@ public:
             if (compare_numbers(first, window.before) < 0) growth.add(window.before);
         }
         for (std::size_t i = 1; i < entries.size(); ++i) {
-            if (numbers.compare(entries[i].cell, entries[i - 1].cell) < 0) growth.add(numbers.text(entries[i - 1].cell));
+            if (numbers.compare(entries[i].cell, entries[i - 1].cell) < 0)
+                growth.add(numbers.text(entries[i - 1].cell));
         }
         growth.add(numbers.text(entries.back().cell));
         growth.subtract(start);
@@ -110,6 +112,8 @@ public:
 
 }  // namespace
 
-std::unique_ptr<Aggregate> make_increase(const AggregateSpec& spec) { return std::make_unique<Increase>(spec); }
+std::unique_ptr<Aggregate> make_increase(const AggregateSpec& spec) {
+    return std::make_unique<Increase>(spec);
+}
 
 }  // namespace stream

@@ -11,7 +11,8 @@ Result<std::unique_ptr<Aggregate>> make_aggregate(const AggregateSpec& spec) {
     const ExactFunction* function = find_exact_function(spec.function);
     if (function == nullptr) return unknown_function(spec, spec.function);
     if (function->takes_field == TakesField::always && spec.field.empty()) {
-        return fail(ErrorKind::usage, spec.function + " needs a field", spec.function + ":FIELD, as in " + spec.function + ":bytes");
+        return fail(ErrorKind::usage, spec.function + " needs a field",
+                    spec.function + ":FIELD, as in " + spec.function + ":bytes");
     }
     if (function->takes_field == TakesField::never && !spec.field.empty()) {
         return fail(ErrorKind::usage, spec.function + " takes no field, and was given " + quoted(spec.field));

@@ -55,7 +55,9 @@ protected:
     }
     // Null if there was no event. The body behind a const state may be put in order: that changes
     // nothing of what it says.
-    static Body* body_of(const std::byte* state) { return StatefulAggregate<HeapState<Body>>::at(state).body; }
+    static Body* body_of(const std::byte* state) {
+        return StatefulAggregate<HeapState<Body>>::at(state).body;
+    }
 };
 
 }  // namespace stream

@@ -79,7 +79,8 @@ Result<AggregateSpec> parse_aggregate(std::string_view argument) {
     if (equals != std::string_view::npos) {
         const std::string_view name = argument.substr(0, equals);
         if (name.empty() || name_length(name) != name.size()) {
-            return fail(ErrorKind::usage, quoted(name) + " is not a name: letters, digits and _, no digit first");
+            return fail(ErrorKind::usage,
+                        quoted(name) + " is not a name: letters, digits and _, no digit first");
         }
         spec.name = name;
         rest.remove_prefix(equals + 1);
@@ -89,13 +90,15 @@ Result<AggregateSpec> parse_aggregate(std::string_view argument) {
     if (colon != std::string_view::npos) spec.field = rest.substr(colon + 1);
 
     if (spec.function.empty()) {
-        return fail(ErrorKind::usage, "no aggregate in " + quoted(argument), "[NAME=]FUNC[:FIELD], as in total=sum:bytes");
+        return fail(ErrorKind::usage, "no aggregate in " + quoted(argument),
+                    "[NAME=]FUNC[:FIELD], as in total=sum:bytes");
     }
     if (find_exact_function(spec.function) == nullptr && !is_sketch_function(spec.function)) {
         return unknown_function(spec, argument);
     }
     if (colon != std::string_view::npos) {
-        if (spec.field.empty()) return fail(ErrorKind::usage, "no field after the colon in " + quoted(argument));
+        if (spec.field.empty())
+            return fail(ErrorKind::usage, "no field after the colon in " + quoted(argument));
         STREAM_TRY(check_field(spec, !spec.name.empty()));
     }
     if (spec.name.empty()) spec.name = default_name(spec);

@@ -28,7 +28,8 @@ struct Numbers {
         if (!reader.ok() || count > reader.left() / sizeof(double)) return false;
         cells.resize(count);
         for (auto& cell : cells) cell = reader.get_f64();
-        return std::all_of(cells.begin(), cells.end(), [this](double cell) { return numbers.is_valid(cell); });
+        return std::all_of(cells.begin(), cells.end(),
+                           [this](double cell) { return numbers.is_valid(cell); });
     }
     std::size_t heap_bytes() const { return numbers.heap_bytes() + cells.capacity() * sizeof(cells[0]); }
 };

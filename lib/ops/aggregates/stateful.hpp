@@ -28,7 +28,9 @@ public:
 
 protected:
     static State& at(std::byte* state) { return *std::launder(reinterpret_cast<State*>(state)); }
-    static const State& at(const std::byte* state) { return *std::launder(reinterpret_cast<const State*>(state)); }
+    static const State& at(const std::byte* state) {
+        return *std::launder(reinterpret_cast<const State*>(state));
+    }
 
     bool has_field() const { return !spec_.field.empty(); }
     const AggregateSpec& spec() const { return spec_; }
@@ -55,13 +57,13 @@ tl::unexpected<Error> StatefulAggregate<State>::out_of_range(std::string_view nu
 }
 
 // (time, position): the order of events.
-struct EventOrder {
+struct EventPlace {
     TimeNs time = 0;
     std::uint64_t position = 0;
 
-    friend auto operator<=>(const EventOrder&, const EventOrder&) = default;
+    friend auto operator<=>(const EventPlace&, const EventPlace&) = default;
 };
 
-inline EventOrder order_of(const AggregateInput& input) { return {input.time, input.position}; }
+inline EventPlace place_of(const AggregateInput& input) { return {input.time, input.position}; }
 
 }  // namespace stream

@@ -23,6 +23,7 @@ Groups::~Groups() {
 }
 
 const char* Groups::keep(std::string_view key) {
+    if (key.empty()) return "";
     if (arena_size_ - arena_used_ < key.size()) {
         // Small at first: a pane may hold three short keys.
         arena_size_ = std::max(key.size(), arena_.empty() ? std::size_t{256} : std::min(2 * arena_size_, arena_block_max));

@@ -36,7 +36,9 @@ TEST(Unescape, all_escapes) {
     EXPECT_EQ(unescaped(R"("\udc00\ud800")"), "\uFFFD\uFFFD");
     EXPECT_EQ(unescaped(R"("\ud800\ud83d\ude00")"), "\uFFFD😀");
     EXPECT_EQ(unescaped(R"("\ud800\n")"), "\uFFFD\n");
-    EXPECT_EQ(unescaped(R"("\ud800\u0041")"), "\uFFFD" "A");
+    EXPECT_EQ(unescaped(R"("\ud800\u0041")"),
+              "\uFFFD"
+              "A");
 }
 
 TEST(Quote, only_what_must_be_escaped) {
@@ -74,13 +76,16 @@ TEST(Canonical, deep) {
 
 TEST(CompareValues, in_jqs_order) {
     const std::vector<std::string> ascending = {
-        "null", "false", "true", "-1e400", "-1", "0", "0.5", "9007199254740992", "9007199254740993", "1e400", R"("")",
-        R"("a")", R"("a\u0000")", R"("ab")", R"("b")", "\"é\"", "\"\\ud83d\\ude00\"", "[]", "[null]", "[1]", "[1,0]", "[2]", "{}",
+        "null", "false", "true", "-1e400", "-1", "0", "0.5", "9007199254740992", "9007199254740993", "1e400",
+        R"("")", R"("a")", R"("a\u0000")", R"("ab")", R"("b")", "\"é\"", "\"\\ud83d\\ude00\"", "[]", "[null]",
+        "[1]", "[1,0]", "[2]", "{}",
         // jq: first the names, then the values.
         R"({"a":1})", R"({"a":2})", R"({"b":0,"a":1})", R"({"a":1,"b":1})", R"({"a":1,"c":0})", R"({"b":0})"};
     for (std::size_t i = 0; i < ascending.size(); ++i) {
         for (std::size_t j = 0; j < ascending.size(); ++j) {
-            EXPECT_EQ(compare(ascending[i], ascending[j]), i < j ? -1 : i > j ? 1 : 0)
+            EXPECT_EQ(compare(ascending[i], ascending[j]), i < j   ? -1
+                                                           : i > j ? 1
+                                                                   : 0)
                 << ascending[i] << " and " << ascending[j];
         }
     }
@@ -97,13 +102,15 @@ TEST(Cursor, members_and_elements) {
         seen.emplace_back(cursor.name().text);
         seen.emplace_back(cursor.value().text);
     }
-    EXPECT_EQ(seen, (std::vector<std::string>{R"("a")", R"([1,{"x":"]"}])", R"("\"")", R"("}")", R"("n")", "null"}));
+    EXPECT_EQ(seen, (std::vector<std::string>{R"("a")", R"([1,{"x":"]"}])", R"("\"")", R"("}")", R"("n")",
+                                              "null"}));
     for (Cursor cursor(value_of("12")); cursor.next();) ADD_FAILURE();
 }
 
 // Values as texts, and the same values written otherwise.
 rc::Gen<std::string> value_text(int depth) {
-    const auto leaf = rc::gen::element<std::string>("null", "true", "1", "1.0", "-2e3", "\"\"", "\"x\"", R"("\u0078")", "0.5");
+    const auto leaf = rc::gen::element<std::string>("null", "true", "1", "1.0", "-2e3", "\"\"", "\"x\"",
+                                                    R"("\u0078")", "0.5");
     if (depth == 0) return leaf;
     const auto inner = rc::gen::container<std::vector<std::string>>(value_text(depth - 1));
     const auto array = rc::gen::map(inner, [](const std::vector<std::string>& values) {

@@ -28,10 +28,12 @@ TEST(ParseInt64, plain_integers_only) {
     EXPECT_EQ(parse_int64("-0"), 0);
     EXPECT_EQ(parse_int64("9223372036854775807"), std::numeric_limits<std::int64_t>::max());
     EXPECT_EQ(parse_int64("-9223372036854775808"), std::numeric_limits<std::int64_t>::min());
-    for (const std::string_view text : {"", "-", "1.0", "1e3", "9223372036854775808", "-9223372036854775809", " 1", "+1"}) {
+    for (const std::string_view text :
+         {"", "-", "1.0", "1e3", "9223372036854775808", "-9223372036854775809", " 1", "+1"}) {
         EXPECT_FALSE(parse_int64(text)) << text;
     }
-    EXPECT_TRUE(rc::check([](std::int64_t value) { RC_ASSERT(parse_int64(std::to_string(value)) == value); }));
+    EXPECT_TRUE(
+        rc::check([](std::int64_t value) { RC_ASSERT(parse_int64(std::to_string(value)) == value); }));
 }
 
 TEST(ToDouble, nearest_and_past_the_range) {
@@ -90,7 +92,8 @@ TEST(AppendInt128, both_ends) {
 }
 
 TEST(CanonicalNumber, one_text_a_value) {
-    for (const std::string_view text : {"1", "1.0", "1e0", "10e-1", "0.1e1", "100E-2", "1.000", "0.0001e+4"}) {
+    for (const std::string_view text :
+         {"1", "1.0", "1e0", "10e-1", "0.1e1", "100E-2", "1.000", "0.0001e+4"}) {
         EXPECT_EQ(canonical(text), "1") << text;
     }
     for (const std::string_view text : {"0", "-0", "0.0", "-0.00e5", "0e999999999999999999999999999"}) {
@@ -145,7 +148,8 @@ TEST(SubtractNumbers, exact) {
     EXPECT_EQ(subtract_numbers("1e400", "1e400"), "0");
     EXPECT_EQ(subtract_numbers("1e-400", "0"), "1e-400");
     EXPECT_EQ(subtract_numbers("0", "1e999999999999999999999"), "-1e+999999999999999999999");
-    EXPECT_EQ(subtract_numbers("2e999999999999999999999", "1e999999999999999999999"), "1e+999999999999999999999");
+    EXPECT_EQ(subtract_numbers("2e999999999999999999999", "1e999999999999999999999"),
+              "1e+999999999999999999999");
     EXPECT_EQ(subtract_numbers("1e999999999", "1"), std::nullopt);
     EXPECT_EQ(subtract_numbers("1e999999999999999999999", "1"), std::nullopt);
     EXPECT_TRUE(subtract_numbers("1e4095", "1"));

@@ -8,10 +8,12 @@
 namespace stream::testing {
 namespace {
 
-const std::vector<std::string> of_any_value = {"count:x", "min:x",  "max:x",    "first:x", "last:x", "distinct:x",
-                                               "collect:x", "count", "first", "last",  "collect", "rate", "span"};
-const std::vector<std::string> of_numbers = {"sum:x", "mean:x", "variance:x", "stddev:x", "median:x", "p0:x",
-                                             "p99.9:x", "p100:x", "rate:x", "increase:x", "p33:x"};
+const std::vector<std::string> of_any_value = {"count:x",    "min:x",     "max:x", "first:x", "last:x",
+                                               "distinct:x", "collect:x", "count", "first",   "last",
+                                               "collect",    "rate",      "span"};
+const std::vector<std::string> of_numbers = {"sum:x",    "mean:x",     "variance:x", "stddev:x",
+                                             "median:x", "p0:x",       "p99.9:x",    "p100:x",
+                                             "rate:x",   "increase:x", "p33:x"};
 
 const WindowSpan window{60 * ns_per_second, "7.5"};
 
@@ -26,7 +28,8 @@ void check_laws(const std::string& argument, const std::vector<Given>& items) {
 
     std::vector<std::size_t> order(items.size());
     std::iota(order.begin(), order.end(), 0u);
-    for (std::size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[*rc::gen::inRange<std::size_t>(0, i)]);
+    for (std::size_t i = order.size(); i > 1; --i)
+        std::swap(order[i - 1], order[*rc::gen::inRange<std::size_t>(0, i)]);
     Subject shuffled(argument);
     for (const std::size_t i : order) shuffled.add(items[i]);
     RC_ASSERT(shuffled.text(window) == whole);
@@ -55,7 +58,8 @@ void check_laws(const std::string& argument, const std::vector<Given>& items) {
     // Bytes that end early are found out and harmless.
     StateWriter writer;
     first.aggregate().snapshot(first.state(), writer);
-    const std::string cut = writer.bytes().substr(0, *rc::gen::inRange<std::size_t>(0, writer.bytes().size()));
+    const std::string cut =
+        writer.bytes().substr(0, *rc::gen::inRange<std::size_t>(0, writer.bytes().size()));
     Subject damaged(argument);
     StateReader reader(cut);
     const auto restored = damaged.aggregate().restore(damaged.state(), reader);

@@ -42,9 +42,11 @@ TEST(Sum, written_in_full) {
     EXPECT_EQ(result_of("sum:x", {"1e22", "0.5", "-0.5"}), "10000000000000000000000");
     EXPECT_EQ(result_of("sum:x", {"1e400", "1", "-1e400"}), "1");
     EXPECT_EQ(result_of("sum:x", {"1e400"}), "1e+400");
-    EXPECT_EQ(result_of("sum:x", {"1e30", "1e-30"}), "1.000000000000000000000000000000000000000000000000000000000001e+30");
+    EXPECT_EQ(result_of("sum:x", {"1e30", "1e-30"}),
+              "1.000000000000000000000000000000000000000000000000000000000001e+30");
     EXPECT_EQ(result_of("sum:x", {"1e4095", "1e-4096", "-1e4095"}), "1e-4096");
-    EXPECT_EQ(result_of("sum:x", {"123456789012345678901234567890.123", "0.877"}), "123456789012345678901234567891");
+    EXPECT_EQ(result_of("sum:x", {"123456789012345678901234567890.123", "0.877"}),
+              "123456789012345678901234567891");
     EXPECT_EQ(result_of("sum:x", {"0e999999999999999999999", "0.00"}), "0");
 }
 
@@ -52,9 +54,12 @@ TEST(Sum, integers_past_128_bits_are_a_limit_in_any_order) {
     EXPECT_EQ(result_of("sum:x", {max_int128}), max_int128);
     EXPECT_EQ(result_of("sum:x", {min_int128}), min_int128);
     EXPECT_EQ(result_of("sum:x", {max_int128, "-1", "1"}), max_int128);
-    EXPECT_EQ(result_of("sum:x", {max_int128, max_int128, min_int128}), "170141183460469231731687303715884105726");
-    EXPECT_EQ(result_of("sum:x", {min_int128, max_int128, max_int128}), "170141183460469231731687303715884105726");
-    for (const auto& texts : {std::vector<std::string>{max_int128, "1"}, {min_int128, "-1"}, {std::string(200, '9')}}) {
+    EXPECT_EQ(result_of("sum:x", {max_int128, max_int128, min_int128}),
+              "170141183460469231731687303715884105726");
+    EXPECT_EQ(result_of("sum:x", {min_int128, max_int128, max_int128}),
+              "170141183460469231731687303715884105726");
+    for (const auto& texts :
+         {std::vector<std::string>{max_int128, "1"}, {min_int128, "-1"}, {std::string(200, '9')}}) {
         Subject subject("sum:x");
         subject.add(given(texts));
         std::string out;
@@ -69,7 +74,8 @@ TEST(Sum, integers_past_128_bits_are_a_limit_in_any_order) {
 
 TEST(Sum, messages) {
     Subject subject("sum:bytes");
-    EXPECT_EQ(subject.try_add({"\"12\""}).error().message(), R"("bytes" is a string, "12": sum wants numbers)");
+    EXPECT_EQ(subject.try_add({"\"12\""}).error().message(),
+              R"("bytes" is a string, "12": sum wants numbers)");
     EXPECT_EQ(subject.try_add({"[1]"}).error().message(), R"("bytes" is an array: sum wants numbers)");
     EXPECT_EQ(Subject("p99:x").try_add({"true"}).error().message(), R"("x" is true: p99 wants numbers)");
     for (const std::string text : {"1e4097", "1e99999999999999999999", "1e-4097", "1.1e-4096"}) {
@@ -120,7 +126,8 @@ TEST(Span, from_first_to_last_in_seconds) {
     EXPECT_EQ(result_of_events("span", std::vector<Given>{{"{}", 5, 0}}), "0");
     EXPECT_EQ(result_of_events("span", std::vector<Given>{{"{}", 90'500'000'000, 0}, {"{}", 0, 1}}), "90.5");
     EXPECT_EQ(result_of_events("span", std::vector<Given>{{"{}", -1, 0}, {"{}", 0, 1}}), "1e-9");
-    EXPECT_EQ(result_of_events("span", std::vector<Given>{{"{}", time_before_all + 1, 0}, {"{}", time_after_all - 1, 1}}),
+    EXPECT_EQ(result_of_events(
+                  "span", std::vector<Given>{{"{}", time_before_all + 1, 0}, {"{}", time_after_all - 1, 1}}),
               "18446744073.709551613");
 }
 
@@ -135,7 +142,8 @@ std::string increase_by_hand(const std::vector<std::int64_t>& readings) {
 
 TEST(Increase, as_neighbours_have_it) {
     EXPECT_TRUE(rc::check([] {
-        const auto readings = *rc::gen::nonEmpty(rc::gen::container<std::vector<std::int64_t>>(rc::gen::inRange<std::int64_t>(0, 100)));
+        const auto readings = *rc::gen::nonEmpty(
+            rc::gen::container<std::vector<std::int64_t>>(rc::gen::inRange<std::int64_t>(0, 100)));
         std::vector<std::string> texts;
         for (const auto reading : readings) texts.push_back(std::to_string(reading));
         RC_ASSERT(result_of("increase:x", texts) == increase_by_hand(readings));

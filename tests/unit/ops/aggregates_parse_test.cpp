@@ -4,7 +4,8 @@
 namespace stream::testing {
 namespace {
 
-void parses(std::string_view argument, std::string_view name, std::string_view function, std::string_view field) {
+void parses(std::string_view argument, std::string_view name, std::string_view function,
+            std::string_view field) {
     const auto spec = parse_aggregate(argument);
     ASSERT_TRUE(spec) << argument << ": " << spec.error().message();
     EXPECT_EQ(spec->name, name) << argument;
@@ -48,7 +49,8 @@ TEST(ParseAggregate, synonyms) {
     EXPECT_EQ(error_of("avg:bytes").message(), R"(unknown aggregate "avg")");
     EXPECT_EQ(meant("avg:bytes"), "did you mean mean:bytes?");
     EXPECT_EQ(meant("average:x"), "did you mean mean:x?");
-    for (const std::string word : {"perc95", "percentile95", "q95", "p_95", "P95", "percentile_95", "pct95"}) {
+    for (const std::string word :
+         {"perc95", "percentile95", "q95", "p_95", "P95", "percentile_95", "pct95"}) {
         EXPECT_EQ(meant(word + ":x"), "did you mean p95:x?");
     }
     EXPECT_EQ(meant("stdev:x"), "did you mean stddev:x?");
@@ -71,8 +73,9 @@ TEST(ParseAggregate, synonyms) {
 
 TEST(ParseAggregate, mistakes) {
     for (const std::string argument :
-         {"", "=sum:x", "1x=sum:x", "a-b=sum:x", "sum:", "zzz", "p101:x", "p:x", "p1.:x", "p100.1:x", "sum", "span:x",
-          "p99", "distinct", "sum:(.a + 1)", "n=sum:(.a + 1)", "n=sum:.a + 1", "approx_nothing:x", "access.ndjson"}) {
+         {"", "=sum:x", "1x=sum:x", "a-b=sum:x", "sum:", "zzz", "p101:x", "p:x", "p1.:x", "p100.1:x", "sum",
+          "span:x", "p99", "distinct", "sum:(.a + 1)", "n=sum:(.a + 1)", "n=sum:.a + 1", "approx_nothing:x",
+          "access.ndjson"}) {
         EXPECT_EQ(error_of(argument).kind(), ErrorKind::usage) << argument;
     }
     EXPECT_EQ(error_of("p101:x").message(), R"(there is no percentile "p101")");

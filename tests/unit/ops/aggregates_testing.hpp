@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -95,7 +96,8 @@ private:
     std::vector<std::uint64_t> bytes_;
 };
 
-inline std::string result_of_events(std::string_view argument, const std::vector<Given>& items, const WindowSpan& window = {}) {
+inline std::string result_of_events(std::string_view argument, const std::vector<Given>& items,
+                                    const WindowSpan& window = {}) {
     Subject subject(argument);
     subject.add(items);
     return subject.text(window);
@@ -110,14 +112,16 @@ inline std::string result_of(std::string_view argument, const std::vector<std::s
 inline rc::Gen<std::string> number_text() {
     const auto digits = [](int least, int most) {
         return rc::gen::mapcat(rc::gen::inRange(least, most + 1), [](int size) {
-            return rc::gen::container<std::string>(static_cast<std::size_t>(size), rc::gen::inRange('0', static_cast<char>('9' + 1)));
+            return rc::gen::container<std::string>(static_cast<std::size_t>(size),
+                                                   rc::gen::inRange('0', static_cast<char>('9' + 1)));
         });
     };
-    const auto integer = rc::gen::map(rc::gen::weightedOneOf<std::string>({{6, digits(1, 4)}, {2, digits(15, 21)}, {1, digits(30, 60)}}),
-                                      [](std::string text) {
-                                          text.erase(0, std::min(text.find_first_not_of('0'), text.size() - 1));
-                                          return text;
-                                      });
+    const auto integer = rc::gen::map(
+        rc::gen::weightedOneOf<std::string>({{6, digits(1, 4)}, {2, digits(15, 21)}, {1, digits(30, 60)}}),
+        [](std::string text) {
+            text.erase(0, std::min(text.find_first_not_of('0'), text.size() - 1));
+            return text;
+        });
     const auto fraction = rc::gen::weightedOneOf<std::string>(
         {{4, rc::gen::just(std::string())},
          {4, rc::gen::map(digits(1, 3), [](std::string text) { return "." + text; })},
@@ -139,8 +143,9 @@ inline rc::Gen<std::string> value_text() {
     return rc::gen::weightedOneOf<std::string>(
         {{4, number_text()},
          {3, string},
-         {2, rc::gen::element<std::string>("null", "true", "false", "[]", "[1,2]", "[1, 2.0]", R"({"a":1,"b":[]})",
-                                           R"({"b":[],"a":1.0})", "\"\\u0061\"", "1", "1.0", "10e-1", "")}});
+         {2, rc::gen::element<std::string>("null", "true", "false", "[]", "[1,2]", "[1, 2.0]",
+                                           R"({"a":1,"b":[]})", R"({"b":[],"a":1.0})", "\"\\u0061\"", "1",
+                                           "1.0", "10e-1", "")}});
 }
 
 }  // namespace stream::testing

@@ -37,7 +37,8 @@ TEST(MinMax, by_exact_value_and_in_own_bytes) {
 }
 
 TEST(FirstLast, by_time_then_position) {
-    const std::vector<Given> events = {{"\"b\"", 5, 0}, {"\"a\"", 3, 1}, {"\"c\"", 5, 2}, {"\"A\"", 3, 3}, {"null", 9, 4}};
+    const std::vector<Given> events = {
+        {"\"b\"", 5, 0}, {"\"a\"", 3, 1}, {"\"c\"", 5, 2}, {"\"A\"", 3, 3}, {"null", 9, 4}};
     EXPECT_EQ(result_of_events("first:x", events), "\"a\"");
     EXPECT_EQ(result_of_events("last:x", events), "\"c\"");
     EXPECT_EQ(result_of_events("collect:x", events), R"(["a","A","b","c"])");
@@ -73,8 +74,9 @@ TEST(Percentile, rank_is_exact) {
     EXPECT_EQ(result_of("p7.0:x", hundred), "7");
     EXPECT_EQ(result_of("p7.000000000001:x", hundred), "8");
     EXPECT_EQ(result_of("p99.9:x", hundred), "100");
-    EXPECT_EQ(result_of("median:x", {"0.1234567890123456789", "0.1234567890123456788", "0.12345678901234568"}),
-              "0.1234567890123456789");
+    EXPECT_EQ(
+        result_of("median:x", {"0.1234567890123456789", "0.1234567890123456788", "0.12345678901234568"}),
+        "0.1234567890123456789");
     EXPECT_EQ(result_of("p100:x", {"-0", "-0.0"}), "0");
 }
 

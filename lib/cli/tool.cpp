@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/tool.hpp"
+
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <charconv>
+#include <clocale>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+
+#include "base/text.hpp"
+#include "cli/exit_status.hpp"
+#include "cli/hints.hpp"
+#include "cli/signals.hpp"
+#include "cli/version.hpp"
+#include "io/output.hpp"
+#include "time/duration.hpp"
+#include "time/zone.hpp"
+
+namespace stream {
+
+std::function<Result<void>(const std::string&)> into_duration(DurationNs& value) {
+    return [&value](const std::string& text) -> Result<void> {
+        auto parsed = parse_duration(text);
+        if (!parsed) return pass_on(parsed);
+        if (*parsed < 0) return fail(ErrorKind::usage, "a negative duration: " + stream::quoted(text));
+        value = *parsed;
+        return {};
+    };
+}
+
+std::function<Result<void>(const std::string&)> into_size(std::size_t& value) {
+    return [&value](const std::string& text) -> Result<void> {
+        auto parsed = parse_size(text);
+        if (!parsed) return pass_on(parsed);
+        value = static_cast<std::size_t>(*parsed);
+        return {};
+    };
+}
+
+std::function<Result<void>(const std::string&)> into_size64(std::uint64_t& value) {
+    return [&value](const std::string& text) -> Result<void> {
+        auto parsed = parse_size(text);
+        if (!parsed) return pass_on(parsed);
+        value = *parsed;
+        return {};
+    };
+}
+
+std::function<Result<void>(const std::string&)> into_count(std::uint64_t& value) {
+    return [&value](const std::string& text) -> Result<void> {
+        const auto parsed = std::from_chars(text.data(), text.data() + text.size(), value);
+        if (text.empty() || parsed.ec != std::errc() || parsed.ptr != text.data() + text.size()) {
+            return fail(ErrorKind::usage, "not a whole number: " + stream::quoted(text));
+        }
+        return {};
+    };
+}
+
+Tool::Tool(std::string name, std::string summary, std::string usage)
+    : name_(name), options_(name, std::move(summary), std::move(usage)), diagnostics_(name) {}
+
+void Tool::share(unsigned groups) {
+    const auto has = [&](unsigned group) { return (groups & group) != 0; };
+    if (has(shared_time)) {
+        options_.value({"--time", "", "FIELD", "the field with the event time (default: $STREAM_TIME, ts, window_end, source.ts_ms)", {}},
+                       plan_.time_field);
+    }
+    if (has(shared_time_text)) {
+        options_.value({"--time-format", "", "FMT", "how times are written, in strptime's letters", {}}, plan_.time_options.format);
+        options_.parsed({"--time-unit", "", "UNIT", "what a number counts since the epoch", {"s", "ms", "us", "ns"}},
+                        [this](const std::string& text) -> Result<void> {
+                            const std::pair<const char*, TimeUnit> units[] = {
+                                {"s", TimeUnit::s}, {"ms", TimeUnit::ms}, {"us", TimeUnit::us}, {"ns", TimeUnit::ns}};
+                            for (const auto& [word, unit] : units) {
+                                if (text == word) {
+                                    plan_.time_options.unit = unit;
+                                    return {};
+                                }
+                            }
+                            return fail(ErrorKind::usage, "not a unit: " + stream::quoted(text), "s, ms, us or ns");
+                        });
+        options_.value({"--tz", "", "ZONE", "the zone of times that carry no offset (default UTC)", {}}, plan_.time_options.zone);
+        options_.value({"--base", "", "DATE", "the year or date that times lack: 2017, 2013-10-07", {}}, plan_.time_options.base);
+    }
+    if (has(shared_watermark)) {
+        options_.parsed({"--lateness", "", "DUR", "how far events may be out of order (default 0s; all: nothing closes before the end)", {}},
+                        [this](const std::string& text) -> Result<void> {
+                            lateness_given_ = true;
+                            if (text == "all") {
+                                plan_.lateness_all = true;
+                                return {};
+                            }
+                            return into_duration(plan_.lateness)(text);
+                        });
+        options_.parsed({"--idle", "", "DUR", "after this long without input, event time goes on with the clock", {}}, into_duration(plan_.idle));
+        options_.parsed({"--max-ahead", "", "DUR", "an event further ahead of the watermark is bad", {}}, into_duration(plan_.max_ahead));
+    }
+    if (has(shared_late)) {
+        options_.parsed({"--late", "", "drop|FILE", "late events are dropped or kept in FILE, and are no fault", {"drop"}},
+                        [this](const std::string& text) -> Result<void> {
+                            if (text.empty()) return fail(ErrorKind::usage, "drop or a FILE is wanted");
+                            plan_.late.kind = text == "drop" ? LatePolicy::Kind::drop : LatePolicy::Kind::file;
+                            plan_.late.path = text == "drop" ? "" : text;
+                            return {};
+                        });
+    }
+    if (has(shared_bad)) {
+        options_.parsed({"--bad", "", "stop|skip|FILE", "what becomes of bad events (default stop: exit 3)", {"stop", "skip"}},
+                        [this](const std::string& text) -> Result<void> {
+                            auto policy = parse_bad_policy(text);
+                            if (!policy) return pass_on(policy);
+                            plan_.bad.kind = policy->kind;
+                            plan_.bad.path = policy->path;
+                            return {};
+                        });
+        options_.parsed({"--max-bad", "", "N|P%", "more bad events than this stop the tool (exit 7)", {}},
+                        [this](const std::string& text) { return parse_max_bad(text, plan_.bad); });
+        options_.parsed({"--max-line", "", "SIZE", "a longer line is a bad event (default 16MiB)", {}}, into_size(plan_.line_max));
+    }
+    if (has(shared_memory)) {
+        options_.parsed({"--memory", "", "SIZE", "how much memory state may take (default 256MiB)", {}}, into_size(plan_.memory));
+    }
+    if (has(shared_spill)) {
+        options_.parsed({"--spill-max", "", "SIZE", "how much disk events that wait may take (default 10GiB)", {}}, into_size64(plan_.spill_max));
+    }
+    if (has(shared_state)) {
+        options_.value({"--state", "", "DIR", "keep state in DIR: pause at the end of the input, go on with the next call", {}}, plan_.state_dir);
+        options_.flag("--final", "", "with --state: this input is the last, close everything", plan_.final);
+    }
+    if (has(shared_output)) {
+        options_.flag("--line-buffered", "", "write each line at once (idle pipes are flushed anyway)", plan_.line_buffered);
+    }
+    if (has(shared_report)) {
+        options_.flag("--progress", "", "show progress on stderr, also where it is no terminal", progress_);
+        options_.flag("--no-progress", "", "show no progress", no_progress_);
+        options_.value({"--stats", "", "FILE", "append counters to FILE as NDJSON, every 10 s and at the end", {}}, plan_.stats_path);
+    }
+}
+
+std::uint64_t Tool::table_seed() {
+    std::uint64_t seed = 0;
+    if (::getrandom(&seed, sizeof seed, GRND_NONBLOCK) != sizeof seed) seed = static_cast<std::uint64_t>(::getpid());
+    return seed;
+}
+
+int Tool::usage(const Error& error) {
+    diagnostics_.say(error);
+    return exit_status_of(error.kind(), stop_signal());
+}
+
+std::optional<int> Tool::parse(int argc, char** argv) {
+    std::setlocale(LC_ALL, "C");
+    const bool stdout_open = reserve_standard_descriptors();
+    install_signals();
+    if (!stdout_open) {
+        diagnostics_.say("stdout is closed");
+        return exit_io;
+    }
+    auto next = options_.parse(argc, argv);
+    if (!next) return usage(next.error());
+    const auto print = [&](const std::string& text) {
+        Output out(1, "stdout");
+        auto written = out.append(text);
+        if (written) written = out.close();
+        if (written) return static_cast<int>(exit_done);
+        if (written.error().kind() == ErrorKind::closed) return exit_signal + 13;
+        diagnostics_.say(written.error());
+        return static_cast<int>(exit_io);
+    };
+    switch (*next) {
+        case Options::Next::help: return print(options_.help_text());
+        case Options::Next::version: return print(name_ + " " + std::string(version) + "\n");
+        case Options::Next::dump: return print(options_.dump_text());
+        default: break;
+    }
+    if (const std::string name = hint_for_stdout(); !name.empty()) {
+        diagnostics_.say("stdout is a file called " + stream::quoted(name));
+        diagnostics_.hint("an unquoted > is the shell's: put the expression in quotes, and remove that file");
+        return exit_usage;
+    }
+    if (progress_) plan_.progress = true;
+    if (no_progress_) plan_.progress = false;
+    const char* folder = std::getenv("TMPDIR");
+    if (folder != nullptr && *folder != '\0') plan_.spill_folder = folder;
+    for (int i = 1; i < argc; ++i) arguments_.emplace_back(argv[i]);
+    return std::nullopt;
+}
+
+Result<void> Tool::check_inputs() const {
+    struct stat out {};
+    const bool out_is_file = ::fstat(1, &out) == 0 && S_ISREG(out.st_mode);
+    for (const std::string& file : plan_.files) {
+        if (file.starts_with("kafka://")) {
+            return fail(ErrorKind::usage, stream::quoted(file) + ": kafka:// is not built in");
+        }
+        struct stat status {};
+        if (file != "-" && ::stat(file.c_str(), &status) == 0) {
+            if (S_ISDIR(status.st_mode)) {
+                return fail(ErrorKind::usage, stream::quoted(file) + " is a directory",
+                            "name the files in it: " + file + (file.ends_with("/") ? "" : "/") + "*");
+            }
+            if (out_is_file && status.st_dev == out.st_dev && status.st_ino == out.st_ino && S_ISREG(status.st_mode)) {
+                return fail(ErrorKind::usage, stream::quoted(file) + " is the output too", "write to another file and rename it");
+            }
+        }
+    }
+    return {};
+}
+
+int Tool::run(int argc, char** argv, const std::function<Result<std::unique_ptr<Operator>>()>& build) {
+    if (const auto done = parse(argc, argv)) return *done;
+    try {
+        auto op = build();
+        if (!op) return usage(op.error());
+        if (plan_.files.empty() && ::isatty(0) == 1) {
+            diagnostics_.say("stdin is a terminal, and no FILE is given");
+            Output err(2, "stderr");
+            [[maybe_unused]] auto written = err.append(options_.short_help_text());
+            [[maybe_unused]] auto flushed = err.flush();
+            return exit_usage;
+        }
+        if (plan_.final && plan_.state_dir.empty()) return usage(Error(ErrorKind::usage, "--final goes with --state DIR"));
+        if (auto checked = check_inputs(); !checked) return usage(checked.error());
+        Pump pump(plan_, **op, fields_, diagnostics_);
+        return pump.run();
+    } catch (const std::bad_alloc&) {
+        diagnostics_.say("out of memory");
+        diagnostics_.hint("--memory SIZE bounds what state may take");
+        return exit_limit;
+    }
+}
+
+int Tool::run_source(int argc, char** argv, const std::function<Result<int>()>& work) {
+    if (const auto done = parse(argc, argv)) return *done;
+    try {
+        auto status = work();
+        if (status) return *status;
+        if (status.error().kind() == ErrorKind::closed) return exit_signal + 13;
+        if (status.error().kind() == ErrorKind::stopped) return exit_signal + stop_signal();
+        return usage(status.error());
+    } catch (const std::bad_alloc&) {
+        diagnostics_.say("out of memory");
+        return exit_limit;
+    }
+}
+
+}  // namespace stream

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// What every main() is made of: options shared by the tools, spelled and documented once; parsing;
+// help; and running an operator through the pump.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/error.hpp"
+#include "cli/diagnostics.hpp"
+#include "cli/options.hpp"
+#include "cli/pump.hpp"
+#include "ops/operator.hpp"
+
+namespace stream {
+
+// Groups of shared options a tool may take.
+enum Shared : unsigned {
+    shared_time = 1,        // --time
+    shared_time_text = 2,   // --time-format --time-unit --tz --base
+    shared_watermark = 4,   // --lateness --idle --max-ahead
+    shared_late = 8,        // --late
+    shared_bad = 16,        // --bad --max-bad --max-line
+    shared_memory = 32,     // --memory
+    shared_spill = 64,      // --spill-max
+    shared_state = 128,     // --state --final
+    shared_output = 256,    // --line-buffered
+    shared_report = 512,    // --progress --no-progress --stats
+};
+
+class Tool {
+public:
+    Tool(std::string name, std::string summary, std::string usage);
+
+    Options& options() { return options_; }
+    PumpPlan& plan() { return plan_; }
+    FieldSet& fields() { return fields_; }
+    Diagnostics& diagnostics() { return diagnostics_; }
+    void share(unsigned groups);
+
+    // Parses, answers --help and the like, and calls `build`, which checks what belongs together, fills
+    // plan() and returns the operator; then pumps. Catches what memory running out throws. Returns the
+    // exit status.
+    int run(int argc, char** argv, const std::function<Result<std::unique_ptr<Operator>>()>& build);
+    // The same for a tool without input: `work` does it all.
+    int run_source(int argc, char** argv, const std::function<Result<int>()>& work);
+
+    // --lateness as given; false for `all`.
+    bool lateness_given() const { return lateness_given_; }
+    // A seed for tables, different in each process.
+    static std::uint64_t table_seed();
+
+private:
+    std::optional<int> parse(int argc, char** argv);
+    int usage(const Error& error);
+    Result<void> check_inputs() const;
+
+    std::string name_;
+    Options options_;
+    Diagnostics diagnostics_;
+    PumpPlan plan_;
+    FieldSet fields_;
+    bool lateness_given_ = false;
+    bool progress_ = false;
+    bool no_progress_ = false;
+    std::vector<std::string> arguments_;
+};
+
+// Reads a duration, size, … of an option into a variable.
+std::function<Result<void>(const std::string&)> into_duration(DurationNs& value);
+std::function<Result<void>(const std::string&)> into_size(std::size_t& value);
+std::function<Result<void>(const std::string&)> into_size64(std::uint64_t& value);
+std::function<Result<void>(const std::string&)> into_count(std::uint64_t& value);
+
+}  // namespace stream
