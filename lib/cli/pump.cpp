@@ -190,12 +190,16 @@ struct Pump::Impl {
     // Gives the event its time, or says it is bad; true if it can be used.
     Result<bool> timed(Input& input, Event& event) {
         if (plan.time_need == TimeNeed::none) return true;
-        if (plan.time_need == TimeNeed::wanted && !event_time->has(event.values)) {
+        if (plan.time_need != TimeNeed::required && !event_time->has(event.values)) {
             event.time = time_before_all;
             return true;
         }
         auto time = event_time->read(event.values, event.raw);
         if (!time) [[unlikely]] {
+            if (plan.time_need == TimeNeed::guessed) {
+                event.time = time_before_all;
+                return true;
+            }
             STREAM_TRY(bad_event(input, time.error(), input.reader->original()));
             return false;
         }
@@ -268,8 +272,7 @@ struct Pump::Impl {
         if (sample_event.empty()) sample_event = event.raw.substr(0, 1 << 16);
         if (position == 10'000) judge_fields();
         if (plan.pace > 0) STREAM_TRY(keep_pace(event.time));
-        const bool has_time = plan.time_need == TimeNeed::required ||
-                              (plan.time_need == TimeNeed::wanted && event_time->has(event.values));
+        const bool has_time = plan.time_need != TimeNeed::none && event.time != time_before_all;
         if (has_time) {
             if (event.time > newest) {
                 newest = event.time;
@@ -755,8 +758,9 @@ struct Pump::Impl {
             const char* environment = ::getenv("STREAM_TIME");
             // A tool that reads text forms of time does so for the field it was told; others read the
             // forms every event may have.
-            auto made = EventTime::make(fields, plan.time_field, environment != nullptr ? environment : "",
-                                        plan.time_options);
+            auto made = EventTime::make(fields, plan.event_time_is_ts ? "ts" : plan.time_field,
+                                        environment != nullptr ? environment : "",
+                                        plan.event_time_is_ts ? TimeOptions{} : plan.time_options);
             if (!made) return pass_on(made);
             event_time.emplace(std::move(*made));
         }

@@ -24,6 +24,7 @@ namespace stream {
 
 enum class TimeNeed : std::uint8_t {
     none,      // events have no time here
+    guessed,   // looked at where the event has one that can be read, never missed
     wanted,    // used where the event has one, never missed
     required,  // an event without is bad
 };
@@ -50,6 +51,7 @@ struct PumpPlan {
     bool ordered = false;  // the operator takes events in event-time order; older ones are late
     bool merge = false;    // several inputs, k-way, a line counting as old as the newest before it
     double pace = 0;       // events a second of event time per second of clock; 0: as fast as it goes
+    bool event_time_is_ts = false;  // the format writes `ts` itself; time_options say how it reads
     bool warn_overlap = false;  // several files one after the other that overlap in time
 
     // Policies and limits.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The memory tier of a key set: open addressing over 128-bit hashes in buckets with one-byte tags (after
-// Swiss tables: Kulukundis, CppCon 2017), 16, 24 or 32 bytes an entry and one for its tag.
+// The memory tier of a key set: open addressing over 128-bit hashes in buckets of seven with one-byte
+// tags (after Swiss tables: Kulukundis, CppCon 2017; a bucket is two to four cache lines that are
+// fetched together).
 //
 // 1,024 shards by the hash's top bits grow one at a time by half, so the worst moment of growth costs
 // half a shard and the fill stays between 7/12 and 7/8. An entry may carry words after its hash; its
@@ -15,14 +16,9 @@
 #include <array>
 #include <bit>
 #include <cstdint>
-#include <cstring>
 #include <memory>
 #include <new>
 #include <utility>
-
-#if defined(__SSE2__)
-#include <emmintrin.h>
-#endif
 
 #include "base/check.hpp"
 #include "state/key_hash.hpp"
@@ -32,7 +28,7 @@ namespace stream {
 
 namespace key_table {
 
-inline constexpr unsigned slots = 15;  // a bucket; the 16th tag says that the bucket has overflowed
+inline constexpr unsigned slots = 7;  // a bucket; the eighth tag says that the bucket has overflowed
 inline constexpr unsigned shards_log2 = 10;
 inline constexpr std::size_t shards = 1u << shards_log2;
 
@@ -45,23 +41,22 @@ struct Payload<0> {};
 
 template <unsigned Words>
 struct alignas(64) Bucket {
-    std::uint8_t tags[16];  // 0: free
+    std::uint64_t tags;  // a byte a slot; 0: free
     Hash128 hashes[slots];
     [[no_unique_address]] Payload<Words> payload;
 };
-static_assert(sizeof(Bucket<0>) == 256 && sizeof(Bucket<1>) == 384 && sizeof(Bucket<2>) == 512);
+static_assert(sizeof(Bucket<0>) == 128 && sizeof(Bucket<1>) == 192 && sizeof(Bucket<2>) == 256);
 
-inline unsigned match(const std::uint8_t* tags, std::uint8_t wanted) {
-#if defined(__SSE2__)
-    const __m128i all = _mm_load_si128(reinterpret_cast<const __m128i*>(tags));
-    const __m128i equal = _mm_cmpeq_epi8(all, _mm_set1_epi8(static_cast<char>(wanted)));
-    return static_cast<unsigned>(_mm_movemask_epi8(equal)) & 0x7fff;
-#else
-    unsigned mask = 0;
-    for (unsigned i = 0; i < slots; ++i) mask |= (tags[i] == wanted ? 1u : 0u) << i;
-    return mask;
-#endif
+inline constexpr std::uint64_t overflowed = 0xffull << 56;
+
+// The high bit of each slot whose tag is `wanted`, exactly: a free slot still holds an old hash.
+inline std::uint64_t match(std::uint64_t tags, std::uint8_t wanted) {
+    constexpr std::uint64_t low_bits = 0x7f7f7f7f7f7f7f7f;
+    const std::uint64_t differs = tags ^ (0x0101010101010101u * wanted);
+    const std::uint64_t equal = ~(((differs & low_bits) + low_bits) | differs | low_bits);
+    return equal & (~std::uint64_t{0} >> 8);
 }
+inline unsigned slot_of(std::uint64_t mask) { return static_cast<unsigned>(std::countr_zero(mask)) / 8; }
 
 }  // namespace key_table
 
@@ -82,9 +77,7 @@ public:
 
     void prefetch(const Hash128& hash, std::int64_t step = 0) const {
         const Shard& shard = (*shards_)[shard_of(hash)];
-        if (shard.buckets == 0) return;
-        const auto* bucket = reinterpret_cast<const char*>(&shard.data[home(shard, hash, step)]);
-        __builtin_prefetch(bucket);
+        if (shard.buckets != 0) fetch(shard.data[home(shard, hash, step)]);
     }
 
     // Calls use(time, value_slot) for each entry of this hash that may stand where `step` places it,
@@ -95,10 +88,11 @@ public:
         if (shard.buckets == 0) return false;
         const std::uint8_t tag = tag_of(hash);
         std::uint32_t at = home(shard, hash, step);
+        fetch(shard.data[at]);
         for (std::uint32_t looked = 0; looked < shard.buckets; ++looked) {
             Bucket& bucket = shard.data[at];
-            for (unsigned mask = key_table::match(bucket.tags, tag); mask != 0; mask &= mask - 1) {
-                const auto slot = static_cast<unsigned>(std::countr_zero(mask));
+            for (std::uint64_t mask = key_table::match(bucket.tags, tag); mask != 0; mask &= mask - 1) {
+                const unsigned slot = key_table::slot_of(mask);
                 if (bucket.hashes[slot] != hash) continue;
                 if constexpr (Words == 0) {
                     return true;
@@ -108,7 +102,7 @@ public:
                     if (use(TimeNs{bucket.payload.words[0][slot]}, value)) return true;
                 }
             }
-            if (bucket.tags[key_table::slots] == 0) return false;
+            if ((bucket.tags & key_table::overflowed) == 0) return false;
             at = at + 1 == shard.buckets ? 0 : at + 1;
         }
         return false;
@@ -155,7 +149,7 @@ public:
         Shard& shard = (*shards_)[number];
         count_ -= shard.count;
         shard.count = 0;
-        for (std::uint32_t i = 0; i < shard.buckets; ++i) std::memset(shard.data[i].tags, 0, 16);
+        for (std::uint32_t i = 0; i < shard.buckets; ++i) shard.data[i].tags = 0;
     }
 
     template <class Use>
@@ -164,7 +158,7 @@ public:
         for (std::uint32_t i = 0; i < shard.buckets; ++i) {
             const Bucket& bucket = shard.data[i];
             for (unsigned slot = 0; slot < key_table::slots; ++slot) {
-                if (bucket.tags[slot] != 0) use(entry_at(bucket, slot));
+                if (((bucket.tags >> (8 * slot)) & 0xff) != 0) use(entry_at(bucket, slot));
             }
         }
     }
@@ -187,6 +181,12 @@ private:
         std::uint32_t limit = 0;  // 7/8 of the slots
     };
 
+    // All lines of a bucket at once: tags, the hash that they point to, and the place that is written
+    // next are then one wait for memory and not three.
+    static void fetch(Bucket& bucket) {
+        auto* at = reinterpret_cast<char*>(&bucket);
+        for (std::size_t line = 0; line < sizeof(Bucket); line += 64) __builtin_prefetch(at + line, 1);
+    }
     static std::uint8_t tag_of(const Hash128& hash) {
         const auto tag = static_cast<std::uint8_t>(hash.high);
         return tag == 0 ? 255 : tag;
@@ -206,17 +206,17 @@ private:
         std::uint32_t at = home(shard, entry.hash, Words == 0 ? 0 : step_of(entry.time));
         for (;;) {
             Bucket& bucket = shard.data[at];
-            const unsigned free = key_table::match(bucket.tags, 0);
+            const std::uint64_t free = key_table::match(bucket.tags, 0);
             if (free != 0) {
-                const auto slot = static_cast<unsigned>(std::countr_zero(free));
-                bucket.tags[slot] = tag_of(entry.hash);
+                const unsigned slot = key_table::slot_of(free);
+                bucket.tags |= std::uint64_t{tag_of(entry.hash)} << (8 * slot);
                 bucket.hashes[slot] = entry.hash;
                 if constexpr (Words >= 1) bucket.payload.words[0][slot] = entry.time;
                 if constexpr (Words == 2) bucket.payload.words[1][slot] = static_cast<std::int64_t>(entry.value);
                 ++shard.count;
                 return;
             }
-            bucket.tags[key_table::slots] = 1;
+            bucket.tags |= key_table::overflowed;
             at = at + 1 == shard.buckets ? 0 : at + 1;
         }
     }
@@ -229,7 +229,7 @@ private:
                 ::operator new[](buckets * sizeof(Bucket), std::align_val_t{64})));
             fresh.buckets = buckets;
             fresh.limit = static_cast<std::uint32_t>(std::uint64_t{buckets} * key_table::slots * 7 / 8);
-            for (std::uint32_t i = 0; i < buckets; ++i) std::memset(fresh.data[i].tags, 0, 16);
+            for (std::uint32_t i = 0; i < buckets; ++i) fresh.data[i].tags = 0;
         }
         for_each(number, [&](const Entry& entry) {
             if (Words == 0 || entry.time >= before) put(fresh, entry);

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ops/cat.hpp"
+
+#include "json/canonical.hpp"
+#include "json/splice.hpp"
+
+namespace stream {
+
+void Cat::write(int input, const Event& event, Sink& sink) {
+    const auto index = static_cast<std::size_t>(input);
+    const bool stamp = index < options_.stamp.size() && options_.stamp[index];
+    if (!stamp && options_.tag.empty()) {
+        sink.pass(event);
+        return;
+    }
+    line_.assign(event.raw);
+    if (stamp) {
+        std::string text = "\"";
+        append_rfc3339(text, event.time);
+        text += '"';
+        next_.clear();
+        append_with_member(next_, line_, "ts", text);
+        line_.swap(next_);
+    }
+    if (!options_.tag.empty()) {
+        std::string text;
+        append_quoted(text, options_.names[index]);
+        next_.clear();
+        append_with_member(next_, line_, options_.tag, text);
+        line_.swap(next_);
+    }
+    sink.begin() += line_;
+    sink.end(event.time);
+}
+
+Result<void> Cat::hold(int input, const Event& event) {
+    last_bytes_ += event.raw.size() + sizeof(Held);
+    last_.push_back({input, std::string(event.raw), event.time, event.position});
+    if (last_bytes_ > options_.memory_bytes) {
+        return fail(ErrorKind::limit, "the last " + std::to_string(last_.size()) + " lines need more than --memory " +
+                                          std::to_string(options_.memory_bytes >> 20) + "MiB");
+    }
+    return {};
+}
+
+Result<void> Cat::on_event(int input, const Event& event, Sink& sink) {
+    using Kind = Position::Kind;
+    if (options_.from) {
+        const Position& from = *options_.from;
+        if (from.kind == Kind::number && event.position + 1 < from.number) return {};
+        if (from.kind == Kind::time && event.time < from.time) return {};
+        if (from.kind == Kind::end && !caught_up_) return {};
+        if (from.kind == Kind::last && !caught_up_) {
+            if (from.number == 0) return {};
+            if (last_.size() == from.number) {
+                last_bytes_ -= last_.front().raw.size() + sizeof(Held);
+                last_.pop_front();
+            }
+            return hold(input, event);
+        }
+    }
+    if (options_.to) {
+        const Position& to = *options_.to;
+        if (to.kind == Kind::start) done_ = true;
+        if (to.kind == Kind::number && event.position + 1 >= to.number) done_ = true;
+        if (done_) return {};
+        if (to.kind == Kind::time && event.time >= to.time) return {};
+        if (to.kind == Kind::last) {
+            STREAM_TRY(hold(input, event));
+            if (last_.size() <= to.number) return {};
+            const Held held = std::move(last_.front());
+            last_.pop_front();
+            last_bytes_ -= held.raw.size() + sizeof(Held);
+            write(held.input, {held.raw, held.time, held.position, nullptr}, sink);
+            return {};
+        }
+        if (to.kind == Kind::number && event.position + 2 >= to.number) done_ = true;  // the last one
+    }
+    write(input, event, sink);
+    return {};
+}
+
+// Now it is known which lines were the last ones.
+Result<void> Cat::on_caught_up(Sink& sink) {
+    if (caught_up_) return {};
+    caught_up_ = true;
+    if (!options_.from || options_.from->kind != Position::Kind::last) return {};
+    for (const Held& held : last_) write(held.input, {held.raw, held.time, held.position, nullptr}, sink);
+    last_.clear();
+    last_bytes_ = 0;
+    return {};
+}
+
+}  // namespace stream
