@@ -59,10 +59,9 @@ Result<std::unique_ptr<Operator>> build(Tool& tool, Arguments& arguments) {
         if (arguments.device.empty() || arguments.sent.empty()) {
             return fail(ErrorKind::usage, "correct needs --device FIELD and --sent FIELD");
         }
-        auto made = make_time_correct({arguments.device, arguments.sent, arguments.received, plan.time_options}, tool.fields());
+        auto made = make_time_correct({arguments.device, arguments.sent, arguments.received, plan.time_options, wall_clock}, tool.fields());
         if (!made) return made;
         op = std::move(*made);
-        if (arguments.received.empty()) plan.time_need = TimeNeed::required;
     } else if (verb == "reorder") {
         plan.time_need = TimeNeed::required;
         plan.ordered = true;
@@ -109,7 +108,7 @@ int main(int argc, char** argv) {
     tool.share(shared_time | shared_time_text | shared_watermark | shared_late);
     options.value({"--device", "", "FIELD", "correct: when it happened, by the device's clock", {}}, arguments.device);
     options.value({"--sent", "", "FIELD", "correct: when it was sent, by the device's clock", {}}, arguments.sent);
-    options.value({"--received", "", "FIELD", "correct: when it was received, by ours (default: the event time)", {}}, arguments.received);
+    options.value({"--received", "", "FIELD", "correct: when it was received, by ours (default: now)", {}}, arguments.received);
     options.value({"--as", "", "NAME", "stamp: the member that takes the time (default processing_time)", {}}, arguments.as);
     options.value({"--at", "", "DUR,…", "report: count the events later than each", {}}, arguments.at);
     tool.share(shared_bad | shared_memory | shared_spill | shared_state | shared_output | shared_report);

@@ -59,8 +59,9 @@ Result<void> parse_max_bad(const std::string& text, BadPolicy& policy) {
     return fail(ErrorKind::usage, "not a number of events or a share: " + stream::quoted(text), "--max-bad 100 or --max-bad 1%");
 }
 
-Result<void> BadEvents::open(BadPolicy policy) {
+Result<void> BadEvents::open(BadPolicy policy, std::size_t line_max) {
     policy_ = std::move(policy);
+    line_max_ = line_max;
     if (policy_.kind != BadPolicy::Kind::file) return {};
     auto opened = open_for_append(policy_.path);
     if (!opened) return pass_on(opened);
@@ -78,7 +79,7 @@ Result<void> BadEvents::judge(const Line& line, std::string_view hint, std::uint
     const bool too_large = policy_.max_share >= 0 && events_so_far >= 100 &&
                            static_cast<double>(count_) > policy_.max_share * static_cast<double>(events_so_far);
     if (too_many || too_large) {
-        return fail(ErrorKind::limit,
+        return fail(ErrorKind::data,
                     place + ": " + std::to_string(count_) + " bad events, more than --max-bad allows; the last: " +
                         std::string(line.reason),
                     std::string(hint));
@@ -103,7 +104,7 @@ Result<void> BadEvents::add(const Line& line, std::string_view hint, std::uint64
     if (policy_.kind == BadPolicy::Kind::file) {
         std::string& out = file_->buffer();
         append_head(out, line);
-        if (is_utf8(line.raw)) {
+        if (line.raw.size() <= line_max_ && is_utf8(line.raw)) {
             out += ",\"raw\":";
             append_quoted(out, line.raw);
             out += "}\n";

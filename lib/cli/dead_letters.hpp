@@ -31,7 +31,8 @@ Result<void> parse_max_bad(const std::string& text, BadPolicy& policy);
 // UTF-8 or the line is too long to be held.
 class BadEvents {
 public:
-    Result<void> open(BadPolicy policy);
+    // Lines longer than `line_max` are kept as base64.
+    Result<void> open(BadPolicy policy, std::size_t line_max);
 
     struct Line {
         std::string_view source;
@@ -40,7 +41,7 @@ public:
         std::string_view reason;
         std::string_view raw;
     };
-    // ErrorKind::data where the policy is to stop, ErrorKind::limit where --max-bad is passed.
+    // ErrorKind::data where the policy is to stop or --max-bad is passed.
     Result<void> add(const Line& line, std::string_view hint, std::uint64_t events_so_far);
     // The same for a line that comes in pieces.
     Result<void> begin_long(const Line& line, std::string_view hint, std::uint64_t events_so_far);
@@ -57,6 +58,7 @@ private:
     BadPolicy policy_;
     std::unique_ptr<Output> file_;
     std::uint64_t count_ = 0;
+    std::size_t line_max_ = SIZE_MAX;
     std::string carry_;  // bytes of a long line not yet in base64: fewer than 3
 };
 

@@ -18,6 +18,7 @@ InputReader::InputReader(std::string name, std::unique_ptr<ByteSource> source, F
       scanner_(fields),
       lines_(*source_, line_max) {
     if (format_ != nullptr) format_->begin_file();
+    else scanner_.limit_lines(line_max);
 }
 
 std::uint64_t InputReader::line_number() const {

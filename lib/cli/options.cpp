@@ -11,6 +11,18 @@
 
 namespace stream {
 
+namespace {
+// What people call these elsewhere.
+constexpr std::pair<std::string_view, std::string_view> option_synonyms[] = {
+    {"--group-by", "--by"},          {"--key", "--by"},        {"--keys", "--by"},       {"--partition-by", "--by"},
+    {"--grace", "--lateness"},       {"--delay", "--lateness"}, {"--watermark", "--lateness"},
+    {"--timestamp", "--time"},       {"--event-time", "--time"}, {"--timezone", "--tz"}, {"--zone", "--tz"},
+    {"--limit", "--top"},            {"--tail", "--follow"},   {"--input-format", "--format"},
+    {"--unbuffered", "--line-buffered"}, {"--window", "--within"}, {"--ttl", "--within"}, {"--header", "--columns"},
+    {"--count", "--events"},         {"-V", "--version"},      {"-k", "--by"},           {"-u", "--line-buffered"},
+};
+}  // namespace
+
 struct Options::Impl {
     std::string tool;
     std::string summary;
@@ -118,7 +130,10 @@ Result<Options::Next> Options::parse(int argc, char** argv) {
         if (known == nullptr) {
             std::vector<std::string_view> candidates{"--help", "--version"};
             for (const OptionInfo& info : impl_->infos) candidates.emplace_back(info.name);
-            const std::string_view near = nearest(name, candidates);
+            std::string_view near = nearest(name, candidates);
+            for (const auto& [synonym, meant] : option_synonyms) {
+                if (name == synonym && std::find(candidates.begin(), candidates.end(), meant) != candidates.end()) near = meant;
+            }
             return fail(ErrorKind::usage, "no option " + stream::quoted(name),
                         near.empty() ? see : "did you mean " + std::string(near) + "?");
         }

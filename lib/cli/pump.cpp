@@ -178,7 +178,8 @@ struct Pump::Impl {
             reason += ": " + stream::quoted(scanner.line().substr(fault.column - 1), 40);
         }
         const std::string hint =
-            position == 0 || bad.policy().kind == BadPolicy::Kind::stop
+            scanner.line().size() > plan.line_max ? "--max-line SIZE allows longer ones"
+            : position == 0 || bad.policy().kind == BadPolicy::Kind::stop
                 ? hint_for_bad_line(scanner.line(), diagnostics.tool(), input.reader->name())
                 : std::string();
         return bad_event_at(input, input.reader->line_number(), input.reader->line_offset(), reason, hint,
@@ -752,7 +753,7 @@ struct Pump::Impl {
     }
 
     Result<void> prepare() {
-        STREAM_TRY(bad.open(plan.bad));
+        STREAM_TRY(bad.open(plan.bad, plan.line_max));
         STREAM_TRY(late.open(plan.late));
         if (plan.time_need != TimeNeed::none) {
             const char* environment = ::getenv("STREAM_TIME");

@@ -117,7 +117,7 @@ void Tool::share(unsigned groups) {
                             plan_.bad.path = policy->path;
                             return {};
                         });
-        options_.parsed({"--max-bad", "", "N|P%", "more bad events than this stop the tool (exit 7)", {}},
+        options_.parsed({"--max-bad", "", "N|P%", "more bad events than this stop the tool (exit 3)", {}},
                         [this](const std::string& text) { return parse_max_bad(text, plan_.bad); });
         options_.parsed({"--max-line", "", "SIZE", "a longer line is a bad event (default 16MiB)", {}}, into_size(plan_.line_max));
     }

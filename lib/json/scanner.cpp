@@ -426,6 +426,16 @@ void Scanner::start(const char* bytes, std::size_t size) {
     next_backslash_ = nullptr;
 }
 
+// On to the positions of the next line, whatever was walked of this one.
+void Scanner::skip_positions(std::size_t end) {
+    if (line_by_line_) return;
+    const auto& parser = *stage1_->parser;
+    const std::size_t count = parser.n_structural_indexes;
+    if (structural_ > count) structural_ = count;
+    while (structural_ > 0 && parser.structural_indexes[structural_ - 1] >= end) --structural_;
+    while (structural_ < count && parser.structural_indexes[structural_] < end) ++structural_;
+}
+
 bool Scanner::walk(std::size_t begin, std::size_t end) {
     auto& parser = *stage1_->parser;
     // The positions are relative to where stage 1 began.
@@ -454,11 +464,7 @@ bool Scanner::walk(std::size_t begin, std::size_t end) {
     // The positions of this line are done with, whatever was wrong in it.
     structural_ = static_cast<std::size_t>(walk.next - positions);
     if (!ok) {
-        if (structural_ > parser.n_structural_indexes) structural_ = parser.n_structural_indexes;
-        while (structural_ > 0 && base + positions[structural_ - 1] >= bytes_ + end) --structural_;
-        while (structural_ < parser.n_structural_indexes && base + positions[structural_] < bytes_ + end) {
-            ++structural_;
-        }
+        if (!line_by_line_) skip_positions(end);
         if (walk.where > bytes_ + end) {
             walk.where = bytes_ + end;
             walk.why = "the object does not end on its line";
@@ -500,6 +506,11 @@ Scanner::Outcome Scanner::next() {
         const std::size_t end = line_begin_ + length;
         if (length > 0 && begin[length - 1] == '\r') --length;
         line_ = {begin, length};
+        if (length > line_max_) [[unlikely]] {
+            skip_positions(end);
+            fault_ = {"a line longer than " + std::to_string(line_max_) + " bytes", 0};
+            return Outcome::bad;
+        }
         if (line_by_line_) {
             std::string reason;
             if (!run_stage1(begin, end - line_begin_ + 1, reason)) {

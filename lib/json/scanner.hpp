@@ -34,6 +34,9 @@ public:
     Scanner(const Scanner&) = delete;
     Scanner& operator=(const Scanner&) = delete;
 
+    // A longer line is bad, whatever is in it.
+    void limit_lines(std::size_t bytes) { line_max_ = bytes; }
+
     // A batch of whole lines, each ending in '\n' (also the last). The bytes must stay as they are
     // until the next start(); scanner_padding more must be readable.
     void start(const char* bytes, std::size_t size);
@@ -58,6 +61,7 @@ private:
     struct Walk;
     bool run_stage1(const char* bytes, std::size_t size, std::string& reason);
     bool walk(std::size_t begin, std::size_t end);
+    void skip_positions(std::size_t end);
     void resolve();
 
     FieldSet& fields_;
@@ -72,6 +76,7 @@ private:
     std::size_t structural_ = 0;  // next one not walked yet
     const char* next_backslash_ = nullptr;
     bool line_by_line_ = false;   // stage 1 refused the batch: each line by itself
+    std::size_t line_max_ = SIZE_MAX;
     std::vector<Value> slots_;
     std::vector<Value> resolved_;
     LineFault fault_;

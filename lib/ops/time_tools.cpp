@@ -60,10 +60,10 @@ public:
         std::size_t slot;
         TimeParser parser;
     };
-    explicit Correct(std::vector<Clock> clocks) : clocks_(std::move(clocks)) {}
+    Correct(std::vector<Clock> clocks, std::function<TimeNs()> now) : clocks_(std::move(clocks)), now_(std::move(now)) {}
 
     Result<void> on_event(int, const Event& event, Sink& sink) override {
-        TimeNs times[3] = {0, 0, event.time};  // device, sent, received
+        TimeNs times[3] = {0, 0, clocks_.size() < 3 ? now_() : 0};  // device, sent, received
         for (std::size_t i = 0; i < clocks_.size(); ++i) {
             auto time = read(clocks_[i], event.values[clocks_[i].slot]);
             if (!time) return pass_on(time);
@@ -105,6 +105,7 @@ private:
     }
 
     std::vector<Clock> clocks_;
+    std::function<TimeNs()> now_;
 };
 
 // How often each value came, in bounded memory as long as the different values fit.
@@ -277,7 +278,7 @@ Result<std::unique_ptr<Operator>> make_time_correct(const CorrectOptions& option
         if (!parser) return pass_on(parser);
         clocks.push_back({path->text, fields.add(*path), std::move(*parser)});
     }
-    return std::make_unique<Correct>(std::move(clocks));
+    return std::make_unique<Correct>(std::move(clocks), options.now);
 }
 
 std::unique_ptr<Operator> make_time_report(ReportOptions options) { return std::make_unique<Report>(std::move(options)); }

@@ -25,12 +25,13 @@ std::unique_ptr<Operator> make_time_stamp(std::string name, std::function<TimeNs
 
 // correct: a device's clock put right by three timestamps (when it happened and when it was sent, both
 // by the device's clock; when it was received, by ours): ts = device + (received - sent). An empty
-// `received` is the event's own time as the pump reads it.
+// `received` means that we receive it now, by the clock that `now` tells.
 struct CorrectOptions {
     std::string device;
     std::string sent;
     std::string received;
     TimeOptions time;
+    std::function<TimeNs()> now;
 };
 Result<std::unique_ptr<Operator>> make_time_correct(const CorrectOptions& options, FieldSet& fields);
 

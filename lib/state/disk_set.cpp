@@ -110,9 +110,9 @@ rocksdb::Options make_options(const DiskSetOptions& wanted, const DropExpired* f
     options.keep_log_file_num = 1;
     options.avoid_flush_during_shutdown = true;
     options.compression = rocksdb::kNoCompression;  // hashes have nothing to compress
-    options.write_buffer_size = memory / 4;
+    options.write_buffer_size = memory / 8;
     options.max_write_buffer_number = 2;
-    options.target_file_size_base = std::max<std::size_t>(memory / 4, 2 << 20);
+    options.target_file_size_base = std::max<std::size_t>(memory / 8, 2 << 20);
     options.max_bytes_for_level_base = 4 * options.target_file_size_base;
     options.level_compaction_dynamic_level_bytes = true;
     options.max_background_jobs = 2;
@@ -123,7 +123,7 @@ rocksdb::Options make_options(const DiskSetOptions& wanted, const DropExpired* f
     rocksdb::BlockBasedTableOptions table;
     table.format_version = 5;
     table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
-    table.block_cache = rocksdb::NewLRUCache(memory / 2);
+    table.block_cache = rocksdb::NewLRUCache(memory / 4 * 3);
     table.cache_index_and_filter_blocks = true;
     table.cache_index_and_filter_blocks_with_high_priority = true;
     table.pin_l0_filter_and_index_blocks_in_cache = true;

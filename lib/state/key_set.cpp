@@ -162,7 +162,7 @@ Result<void> KeySet<Words>::make_room(std::size_t shard) {
 template <unsigned Words>
 Result<void> KeySet<Words>::move_to_disk(std::size_t shard) {
     if (!disk_) {
-        auto disk = DiskSet::open({limits_.folder, limits_.memory_bytes / 4, limits_.spill_bytes, Words});
+        auto disk = DiskSet::open({limits_.folder, disk_memory(), limits_.spill_bytes, Words});
         if (!disk) return pass_on(disk);
         disk_ = std::move(*disk);
         disk_->set_cutoff(cutoff_);
@@ -174,7 +174,7 @@ Result<void> KeySet<Words>::move_to_disk(std::size_t shard) {
         entries.push_back({entry.hash, step, entry.time, entry.value});
     });
     STREAM_TRY(disk_->add(entries));
-    table_.clear(shard);
+    table_.clear(shard, table_.memory() > table_bytes_max());
     return {};
 }
 
@@ -203,7 +203,7 @@ std::uint64_t KeySet<Words>::size() const {
 
 template <unsigned Words>
 std::size_t KeySet<Words>::memory_used() const {
-    return table_.memory() + (disk_ ? limits_.memory_bytes / 4 : 0);
+    return table_.memory() + (disk_ ? disk_memory() : 0);
 }
 
 // Blocks of entries, each with its count in front, and an empty one. What is on disk comes first, so

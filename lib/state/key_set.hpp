@@ -29,7 +29,7 @@
 namespace stream {
 
 struct KeySetLimits {
-    std::size_t memory_bytes = 256u << 20;    // three quarters for the table, the rest for the disk tier's
+    std::size_t memory_bytes = 256u << 20;    // of which the disk tier, once there is one, takes half
     std::uint64_t spill_bytes = 10ull << 30;  // on disk; past it ErrorKind::limit, naming --spill-max
     std::string folder;                       // for the disk tier, made only when it is needed
 };
@@ -88,7 +88,9 @@ private:
     Result<void> add(const Entry& entry);
     Result<void> make_room(std::size_t shard);
     Result<void> move_to_disk(std::size_t shard);
-    std::size_t table_bytes_max() const { return limits_.memory_bytes / 4 * 3; }
+    // The disk tier wants ten bits a key for its filters, or each new key costs reads.
+    std::size_t table_bytes_max() const { return limits_.memory_bytes / 8 * (disk_ ? 4 : 7); }
+    std::size_t disk_memory() const { return limits_.memory_bytes / 2; }
 
     KeySetLimits limits_;
     DurationNs within_;

@@ -14,10 +14,8 @@ namespace {
 constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
 
 std::string_view without_line_end(std::string_view record) {
-    if (record.ends_with('\n')) {
-        record.remove_suffix(1);
-        if (record.ends_with('\r')) record.remove_suffix(1);
-    }
+    if (record.ends_with('\n')) record.remove_suffix(1);
+    if (record.ends_with('\r')) record.remove_suffix(1);
     return record;
 }
 

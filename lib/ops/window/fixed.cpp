@@ -18,7 +18,9 @@ FixedWindows::FixedWindows(WindowOptions options, AggregatePlan plan, Keys keys)
       keys_(std::move(keys)),
       results_(options_, plan_, keys_),
       grid_(options_),
-      all_(options_.kind == WindowKind::all) {}
+      all_(options_.kind == WindowKind::all) {
+    plan_next();
+}
 
 Bounds FixedWindows::bounds_of(TimeNs start) const {
     if (all_) return {0, newest_, true};

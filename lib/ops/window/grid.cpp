@@ -18,6 +18,10 @@ TimeNs clamp(Int128 value) {
 }  // namespace
 
 WindowGrid::WindowGrid(const WindowOptions& options) : zone_(options.zone) {
+    if (options.kind == WindowKind::all) {
+        single_ = true;
+        return;
+    }
     const bool hopping = options.kind == WindowKind::hopping;
     size_ = options.size_ns;
     advance_ = hopping ? options.advance_ns : options.size_ns;
