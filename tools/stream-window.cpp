@@ -123,7 +123,7 @@ int main(int argc, char** argv) {
                          {"tumbling", "hopping", "session", "sliding", "rows", "all", "count", "count:", "sum:", "mean:",
                           "min:", "max:", "first", "last", "stddev:", "variance:", "median:", "p50:", "p95:", "p99:",
                           "distinct:", "collect", "rate", "increase:", "span", "approx_distinct:", "approx_p95:",
-                          "approx_top10:", "sketch_distinct:", "merge:"},
+                          "approx_top10:", "sketch_distinct:", "sketch_p95:", "sketch_top10:", "merge:"},
                          false},
                         words);
     options.values({"--by", "", "FIELD,…", "one result a key: [NAME=]FIELD, several by commas", {}}, by);

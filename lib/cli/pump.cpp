@@ -271,7 +271,7 @@ struct Pump::Impl {
         if (!*usable) return {};
         event.position = position++;
         if (sample_event.empty()) sample_event = event.raw.substr(0, 1 << 16);
-        if (position == 10'000) judge_fields();
+        if (position == fields_judged_after) judge_fields();
         if (plan.pace > 0) STREAM_TRY(keep_pace(event.time));
         const bool has_time = plan.time_need != TimeNeed::none && event.time != time_before_all;
         if (has_time) {

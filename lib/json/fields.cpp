@@ -62,10 +62,13 @@ Result<FieldPath> parse_field(std::string_view text) {
 
 namespace {
 
-std::uint64_t head_of(std::string_view name) {
-    std::uint64_t head = 0;
-    std::memcpy(&head, name.data(), std::min<std::size_t>(8, name.size()));
-    return head;
+// The name with its closing quote, as far as 8 bytes go.
+void set_head(std::uint64_t& head, std::uint64_t& mask, const std::string& name) {
+    const std::string text = name + '"';
+    const std::size_t size = std::min<std::size_t>(8, text.size());
+    head = 0;
+    std::memcpy(&head, text.data(), size);
+    mask = size == 8 ? ~std::uint64_t{0} : (std::uint64_t{1} << (8 * size)) - 1;
 }
 
 }  // namespace
@@ -76,8 +79,10 @@ std::int32_t FieldSet::child_of(std::int32_t node, const std::string& name) {
         if (child.name == name) return child.node;
     }
     const auto made = static_cast<std::int32_t>(nodes_.size());
-    parent.children.push_back({name, head_of(name), made});
-    parent.lengths |= std::uint64_t{1} << std::min<std::size_t>(name.size(), 63);
+    Child child{name, 0, 0, made};
+    set_head(child.head, child.mask, name);
+    parent.children.push_back(std::move(child));
+    parent.firsts |= std::uint64_t{1} << (name.empty() ? '"' & 63 : name[0] & 63);
     nodes_.emplace_back();
     return made;
 }
@@ -93,10 +98,27 @@ std::int32_t FieldSet::element_of(std::int32_t node, std::int64_t index) {
     return made;
 }
 
-std::int32_t FieldSet::slot_at(std::int32_t node) {
-    Node& at = nodes_[static_cast<std::size_t>(node)];
-    if (at.slot == none) at.slot = slots_++;
-    return at.slot;
+// Anew after each field: few, and before the first event.
+void FieldSet::number_slots() {
+    for (Node& node : nodes_) node.slot = none;
+    to_resolve_.clear();
+    slots_ = static_cast<std::int32_t>(fields_.size());
+    for (std::size_t i = 0; i < fields_.size(); ++i) {
+        Field& field = fields_[i];
+        Node& node = nodes_[static_cast<std::size_t>(field.path_node)];
+        if (node.slot == none) node.slot = static_cast<std::int32_t>(i);
+        field.path_slot = node.slot;
+        if (field.path_slot != static_cast<std::int32_t>(i) || field.exact_node != none) {
+            to_resolve_.push_back(static_cast<std::int32_t>(i));
+        }
+    }
+    for (Field& field : fields_) {
+        if (field.exact_node == none) continue;
+        Node& node = nodes_[static_cast<std::size_t>(field.exact_node)];
+        if (node.slot == none) node.slot = slots_++;
+        field.exact_slot = node.slot;
+    }
+    index_subtree(0);
 }
 
 void FieldSet::index_subtree(std::int32_t node) {
@@ -125,14 +147,10 @@ std::size_t FieldSet::add(const FieldPath& path, bool latched) {
     for (const FieldPath::Step& step : path.steps) {
         node = step.index < 0 ? child_of(node, step.name) : element_of(node, step.index);
     }
-    field.path_slot = slot_at(node);
-    if (!path.is_plain()) field.exact_slot = slot_at(child_of(0, path.text));
+    field.path_node = node;
+    if (!path.is_plain()) field.exact_node = child_of(0, path.text);
     fields_.push_back(field);
-    index_subtree(0);
-    // Values go straight to their place as long as every field is one slot, in order.
-    for (std::size_t i = 0; i < fields_.size(); ++i) {
-        if (fields_[i].exact_slot != none || fields_[i].path_slot != static_cast<std::int32_t>(i)) dual_ = true;
-    }
+    number_slots();
     return fields_.size() - 1;
 }
 

@@ -59,7 +59,8 @@ private:
     static constexpr std::int32_t none = -1;
     struct Child {
         std::string name;
-        std::uint64_t head;  // the first 8 bytes of the name, zero padded
+        std::uint64_t head;  // the first 8 bytes of the name and its closing quote, zero padded
+        std::uint64_t mask;  // over those bytes
         std::int32_t node;
     };
     struct IndexChild {
@@ -67,7 +68,7 @@ private:
         std::int32_t node;
     };
     struct Node {
-        std::uint64_t lengths = 0;  // bit min(length, 63) set for each child's name
+        std::uint64_t firsts = 0;  // bit (first byte & 63) set for each child's name
         std::vector<Child> children;
         std::vector<IndexChild> elements;
         std::int32_t slot = none;         // where a value found here goes
@@ -77,8 +78,10 @@ private:
     enum class Form : std::uint8_t { open, exact, path };
     struct Field {
         std::string text;
+        std::int32_t exact_node = none;
+        std::int32_t path_node = none;
         std::int32_t exact_slot = none;
-        std::int32_t path_slot = none;
+        std::int32_t path_slot = none;  // the field's own number, or that of an earlier field of the same node
         Form form = Form::open;
         bool latched = false;
         bool seen = false;
@@ -86,13 +89,14 @@ private:
 
     std::int32_t child_of(std::int32_t node, const std::string& name);
     std::int32_t element_of(std::int32_t node, std::int64_t index);
-    std::int32_t slot_at(std::int32_t node);
     void index_subtree(std::int32_t node);
+    void number_slots();
 
     std::vector<Node> nodes_{Node{}};
     std::vector<Field> fields_;
+    // Slots: one a field, in order (its path's value lands there), then one for each exact name.
     std::int32_t slots_ = 0;
-    bool dual_ = false;  // some field has two slots or a latch: resolve after the scan
+    std::vector<std::int32_t> to_resolve_;  // fields with two slots, or with an earlier field's
 };
 
 }  // namespace stream

@@ -88,7 +88,9 @@ inline const char* number_end(const char* p, const char*& fault) {
 
 }  // namespace
 
-// The walk over one line. `next` points at the position to be looked at next.
+// The walk over one line. `next` points at the position to be looked at next. In a line without a
+// backslash a string needs no look at all: stage 1 has seen that it ends on this line and is sound.
+template <bool with_escapes>
 struct Scanner::Walk {
     const char* const bytes;
     const std::uint32_t* next;
@@ -96,6 +98,7 @@ struct Scanner::Walk {
     const char* const bytes_end;
     const FieldSet& fields;
     Value* const slots;
+    Guess* const guesses;
     const char* why = nullptr;
     const char* where = nullptr;
     bool string_escaped = false;
@@ -108,14 +111,20 @@ struct Scanner::Walk {
 
     const char* here() const { return bytes + *next; }
 
-    // The string that opens at `open`, `next` already behind it; gives the end (behind the quote).
-    bool string(const char* open, const char*& end) {
+    // The end (behind the closing quote) of a string whose opening quote is behind us.
+    const char* string_end() const {
         const char* last = bytes + *next - 1;
         while (is(*last, char_space)) --last;
-        if (*last != '"' || last == open) return fault("a string that does not end", open);
-        end = last + 1;
-        string_escaped = false;
-        if (next_backslash < last) [[unlikely]] return escapes(open, last);
+        return last + 1;
+    }
+
+    // The string that opens at `open`, `next` already behind it.
+    bool string(const char* open) {
+        if constexpr (with_escapes) {
+            string_escaped = false;
+            const char* last = string_end() - 1;
+            if (next_backslash < last) return escapes(open, last);
+        }
         return true;
     }
 
@@ -182,7 +191,9 @@ struct Scanner::Walk {
         switch (*at) {
             case '"':
                 type = Type::string;
-                return string(at, end);
+                if (!string(at)) return false;
+                end = string_end();
+                return true;
             case '{':
                 type = Type::object;
                 return skip_container(depth, true, end);
@@ -216,7 +227,7 @@ struct Scanner::Walk {
                 if (*at == '}' && first) goto closed;
                 if (*at != '"') return fault("a member's name is missing", at);
                 ++next;
-                if (!string(at, value_end)) return false;
+                if (!string(at)) return false;
                 if (*here() != ':') return fault("a colon is missing", here());
                 ++next;
                 at = here();
@@ -225,7 +236,7 @@ struct Scanner::Walk {
             }
             ++next;
             if (*at == '"') {
-                if (!string(at, value_end)) return false;
+                if (!string(at)) return false;
             } else if (*at == '{' || *at == '[') {
                 if (outer + depth + 1 > depth_max) return fault("nested too deeply", at);
                 object = *at == '{';
@@ -284,28 +295,63 @@ struct Scanner::Walk {
         return true;
     }
 
-    // The child of `node` that is called like the key, or nullptr.
-    const FieldSet::Node* find(const FieldSet::Node& node, const char* open, const char* close) {
+    // The child of `node` that is called like the key at `open`, or nullptr.
+    const FieldSet::Node* find(const FieldSet::Node& node, const char* open) {
         const char* name = open + 1;
-        auto length = static_cast<std::size_t>(close - name);
         std::string unescaped;
-        if (string_escaped) [[unlikely]] {
-            append_unescaped(unescaped, Value{{open, static_cast<std::size_t>(close + 1 - open)}, Type::string, true});
-            unescaped.append(8, '\0');
-            name = unescaped.data();
-            length = unescaped.size() - 8;
+        if constexpr (with_escapes) {
+            if (string_escaped) {
+                const char* end = string_end();
+                append_unescaped(unescaped, Value{{open, static_cast<std::size_t>(end - open)}, Type::string, true});
+                if (unescaped.find('"') != std::string::npos) return find_odd(node, unescaped);
+                unescaped.append("\"\0\0\0\0\0\0\0", 8);
+                name = unescaped.data();
+            }
         }
-        if (((node.lengths >> (length < 63 ? length : 63)) & 1) == 0) return nullptr;
+        if (((node.firsts >> (*name & 63)) & 1) == 0) return nullptr;
         std::uint64_t head = 0;
         std::memcpy(&head, name, 8);  // the padding behind the batch makes this safe
-        if (length < 8) head &= (std::uint64_t{1} << (8 * length)) - 1;
         for (const FieldSet::Child& child : node.children) {
-            if (child.head == head && child.name.size() == length &&
-                (length <= 8 || std::memcmp(child.name.data() + 8, name + 8, length - 8) == 0)) {
+            if (((child.head ^ head) & child.mask) != 0) continue;
+            const std::size_t size = child.name.size();
+            if (size < 8 || (std::memcmp(child.name.data() + 8, name + 8, size - 8) == 0 && name[size] == '"')) {
                 return &fields.nodes_[static_cast<std::size_t>(child.node)];
             }
         }
         return nullptr;
+    }
+
+    const FieldSet::Node* find_odd(const FieldSet::Node& node, const std::string& name) const {
+        for (const FieldSet::Child& child : node.children) {
+            if (child.name == name) return &fields.nodes_[static_cast<std::size_t>(child.node)];
+        }
+        return nullptr;
+    }
+
+    // The same for the event's k-th key, which is most often what it was in the event before.
+    const FieldSet::Node* guess(const FieldSet::Node& node, const char* open, std::size_t k) {
+        if (with_escapes || k >= guesses_max) return find(node, open);
+        std::uint64_t head = 0;
+        std::memcpy(&head, open + 1, 8);
+        Guess& known = guesses[k];
+        if (((known.head ^ head) & known.mask) == 0 && known.mask != 0) [[likely]] {
+            return static_cast<const FieldSet::Node*>(known.child);
+        }
+        const FieldSet::Node* child = find(node, open);
+        // A name of up to 7 bytes is known whole by its 8; so is a longer one that nothing wanted begins like.
+        const auto size = static_cast<std::size_t>(string_end() - open - 2);
+        known.mask = 0;
+        if (size < 8) {
+            known.mask = size == 7 ? ~std::uint64_t{0} : (std::uint64_t{1} << (8 * (size + 1))) - 1;
+        } else if (child == nullptr) {
+            known.mask = ~std::uint64_t{0};
+            for (const FieldSet::Child& other : node.children) {
+                if (other.head == head) known.mask = 0;
+            }
+        }
+        known.head = head & known.mask;
+        known.child = child;
+        return child;
     }
 
     // `next` is behind the opening brace; `depth` brackets are open, this one included.
@@ -315,17 +361,20 @@ struct Scanner::Walk {
             ++next;
             return true;
         }
-        for (;;) {
+        const bool top = depth == 1;
+        for (std::size_t k = 0;; ++k) {
             const char* key = here();
             if (*key != '"') return fault("a member's name is missing", key);
             ++next;
-            const char* key_end = nullptr;
-            if (!string(key, key_end)) return false;
-            const FieldSet::Node* child = find(node, key, key_end - 1);
+            if (!string(key)) return false;
+            const FieldSet::Node* child = top ? guess(node, key, k) : find(node, key);
             if (*here() != ':') return fault("a colon is missing", here());
             ++next;
             if (child != nullptr) {
                 if (!wanted_value(*child, depth)) return false;
+            } else if (const char* at = here(); *at == '"') {
+                ++next;
+                if (!string(at)) return false;
             } else {
                 const char* value_end = nullptr;
                 Type type = Type::missing;
@@ -418,7 +467,6 @@ void Scanner::start(const char* bytes, std::size_t size) {
     at_ = 0;
     lines_ = 0;
     slots_.resize(static_cast<std::size_t>(fields_.slots_));
-    resolved_.resize(fields_.fields_.size());
     if (size == 0) return;
     STREAM_CHECK(bytes[size - 1] == '\n');
     std::string reason;
@@ -437,16 +485,21 @@ void Scanner::skip_positions(std::size_t end) {
 }
 
 bool Scanner::walk(std::size_t begin, std::size_t end) {
-    auto& parser = *stage1_->parser;
-    // The positions are relative to where stage 1 began.
-    const char* base = line_by_line_ ? bytes_ + begin : bytes_;
-    const std::uint32_t* positions = parser.structural_indexes.get();
     if (next_backslash_ == nullptr || next_backslash_ < bytes_ + begin) {
         const void* found = std::memchr(bytes_ + begin, '\\', size_ - begin);
         next_backslash_ = found != nullptr ? static_cast<const char*>(found) : bytes_ + size_;
     }
+    return next_backslash_ >= bytes_ + end ? walk_line<false>(begin, end) : walk_line<true>(begin, end);
+}
+
+template <bool with_escapes>
+bool Scanner::walk_line(std::size_t begin, std::size_t end) {
+    auto& parser = *stage1_->parser;
+    // The positions are relative to where stage 1 began.
+    const char* base = line_by_line_ ? bytes_ + begin : bytes_;
+    const std::uint32_t* positions = parser.structural_indexes.get();
     for (Value& slot : slots_) slot.type = Type::missing;
-    Walk walk{base, positions + structural_, next_backslash_, bytes_ + size_, fields_, slots_.data()};
+    Walk<with_escapes> walk{base, positions + structural_, next_backslash_, bytes_ + size_, fields_, slots_.data(), guesses_};
     const char* open = walk.here();
     const char* close = nullptr;
     bool ok = false;
@@ -476,8 +529,8 @@ bool Scanner::walk(std::size_t begin, std::size_t end) {
 }
 
 void Scanner::resolve() {
-    for (std::size_t i = 0; i < fields_.fields_.size(); ++i) {
-        FieldSet::Field& field = fields_.fields_[i];
+    for (const std::int32_t i : fields_.to_resolve_) {
+        FieldSet::Field& field = fields_.fields_[static_cast<std::size_t>(i)];
         const Value* chosen = &slots_[static_cast<std::size_t>(field.path_slot)];
         if (field.exact_slot != FieldSet::none) {
             const Value* exact = &slots_[static_cast<std::size_t>(field.exact_slot)];
@@ -489,8 +542,7 @@ void Scanner::resolve() {
                 field.form = FieldSet::Form::path;
             }
         }
-        if (chosen->type != Type::missing) field.seen = true;
-        resolved_[i] = *chosen;
+        if (chosen != &slots_[static_cast<std::size_t>(i)]) slots_[static_cast<std::size_t>(i)] = *chosen;
     }
 }
 
@@ -526,10 +578,10 @@ Scanner::Outcome Scanner::next() {
             }
         }
         if (!walk(line_begin_, end)) return Outcome::bad;
-        if (fields_.dual_) {
-            resolve();
-        } else {
-            for (std::size_t i = 0; i < slots_.size(); ++i) {
+        if (!fields_.to_resolve_.empty()) resolve();
+        if (events_ < fields_judged_after) [[unlikely]] {
+            ++events_;
+            for (std::size_t i = 0; i < fields_.fields_.size(); ++i) {
                 if (slots_[i].type != Type::missing) fields_.fields_[i].seen = true;
             }
         }

@@ -21,6 +21,9 @@ namespace stream {
 inline constexpr std::size_t scanner_padding = 64;  // readable bytes wanted behind a batch
 inline constexpr unsigned depth_max = 1024;         // brackets open at once, the event's own included
 
+// Whether a field is in any event is watched for so many events; by then it has been said.
+inline constexpr std::uint64_t fields_judged_after = 10'000;
+
 // Why a line is no event. `column` counts bytes from 1.
 struct LineFault {
     std::string reason;
@@ -54,13 +57,23 @@ public:
     // Lines of this batch so far, blank ones too.
     std::uint64_t lines_seen() const { return lines_; }
     // One for each field of the set, missing ones with Type::missing.
-    const Value* values() const { return fields_.dual_ ? resolved_.data() : slots_.data(); }
+    const Value* values() const { return slots_.data(); }
     const LineFault& fault() const { return fault_; }
 
 private:
+    template <bool with_escapes>
     struct Walk;
+    // What the k-th key of an event was last time, and which field that is: events look alike.
+    struct Guess {
+        std::uint64_t head = 0;
+        std::uint64_t mask = 0;  // 0: nothing known
+        const void* child = nullptr;
+    };
+    static constexpr std::size_t guesses_max = 64;
     bool run_stage1(const char* bytes, std::size_t size, std::string& reason);
     bool walk(std::size_t begin, std::size_t end);
+    template <bool with_escapes>
+    bool walk_line(std::size_t begin, std::size_t end);
     void skip_positions(std::size_t end);
     void resolve();
 
@@ -78,7 +91,8 @@ private:
     bool line_by_line_ = false;   // stage 1 refused the batch: each line by itself
     std::size_t line_max_ = SIZE_MAX;
     std::vector<Value> slots_;
-    std::vector<Value> resolved_;
+    Guess guesses_[guesses_max];
+    std::uint64_t events_ = 0;
     LineFault fault_;
 };
 

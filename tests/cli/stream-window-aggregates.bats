@@ -261,11 +261,37 @@ skewed() { seq 1 "$1" | awk '{ for (i = 0; i < $1; i++) printf "{\"ts\":%d,\"u\"
 @test "merged sketches say what one sketch of the whole says" {
     skewed 200
     local whole
-    run_tool stream-window all approx_distinct:u
-    whole=$(jq .approx_distinct_u "$out")
-    run_shell "stream-window rows 1 --by u d=sketch_distinct:u | stream-window all n=merge:d"
+    run_tool stream-window all d=approx_distinct:u p=approx_p99.9:v t=approx_top3:u
+    whole=$(jq -c '[.d,.p,.t]' "$out")
+    run_shell "stream-window rows 1 --by u d=sketch_distinct:u p=sketch_p99.9:v t=sketch_top3:u | stream-window all d=merge:d p=merge:p t=merge:t"
     is_status 0
-    [ "$(jq .n "$out")" = "$whole" ] || flunk "$whole, merged: $(cat "$out")"
+    err_empty
+    project '[.d,.p,.t]' <<<"$whole"
+}
+
+@test "sketches of sketches are sketches, and approx_ answers from any percentile's" {
+    skewed 200
+    local whole
+    run_tool stream-window all d=approx_distinct:u p=approx_p90:v
+    whole=$(jq -c '[.d,.p]' "$out")
+    run_shell "stream-window rows 1 --by u d=sketch_distinct:u p=sketch_median:v | stream-window all d=sketch_distinct:d p=sketch_p75:p | stream-window all d=merge:d p=approx_p90:p"
+    is_status 0
+    err_empty
+    project '[.d,.p]' <<<"$whole"
+}
+
+@test "merge of nothing is null; of sketches of different percentiles a bad event" {
+    rows ts v <<'E'
+1 1
+2 2
+E
+    run_tool stream-window all m=merge:nothing
+    is_status 0
+    project .m <<<null
+    run_shell "{ stream-window rows 1 s=sketch_p50:v; stream-window rows 1 s=sketch_p99:v <'$input'; } | stream-window all m=merge:s"
+    is_status 3
+    err_has stdin:3 p99 p50
+    err_well_formed stream-window
 }
 
 @test "what grows with the events goes to disk past --memory, or stops with 7 and the approx_ form" {

@@ -6,7 +6,8 @@ use warnings;
 use Fcntl;
 
 for my $number (split /,/, shift @ARGV) {
-    open my $handle, '+<&=', $number or open $handle, '<&=', $number or open $handle, '>&=', $number or die "$number: $!";
+    my $handle;
+    open $handle, "+<&=", $number or open $handle, '<&=', $number or open $handle, '>&=', $number or die "$number: $!";
     fcntl($handle, F_SETFL, fcntl($handle, F_GETFL, 0) | O_NONBLOCK) or die "$number: $!";
     fcntl($handle, F_SETFD, 0);
     $main::keep{$number} = $handle;

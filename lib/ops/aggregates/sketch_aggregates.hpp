@@ -6,14 +6,15 @@
 //                          approx_p99.9, approx_median)
 //   approx_topN:F          [{"value":…,"count":…,"error":…}]   Space-Saving, max(10 N, 1000) counters:
 //                                                              count - error <= true count <= count
-//   sketch_distinct:F, sketch_quantile:F, sketch_topN:F        the sketch itself
-//   merge:F                the sketch of all the sketches found in F, which must be of one kind
+//   sketch_distinct:F, sketch_pNN:F, sketch_topN:F             the sketch that such an answer is read from
+//   merge:F                what the sketches in F, which must be of one function, answer together
 //
 // A written sketch is an object of one member, {"sketch":"hll1:…"} (dds1, top1;
 // docs/formats/sketches.md). Every function but merge takes raw values and sketches of its kind, mixed
-// as they come: approx_distinct:s of minutes' sketches is that of the hour. It is an object because a
-// string would let anybody who writes a user agent or a path forge one, or break the run with half a
-// one. Any other object is a value like others.
+// as they come and whatever their percentile or N: s=sketch_distinct:s of minutes' sketches is that of
+// the hour, and approx_p99 can read what sketch_p50 wrote. It is an object because a string would let
+// anybody who writes a user agent or a path forge one, or break the run with half a one. Any other
+// object is a value like others.
 //
 // Memory a state: at most 16 KiB, 48 KiB (4,096 buckets; 4 KiB for values over three powers of ten),
 // and about 100 bytes a counter plus the values' own. What approx_topN answers depends on the order

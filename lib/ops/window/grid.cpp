@@ -38,18 +38,24 @@ WindowGrid::WindowGrid(const WindowOptions& options) : zone_(options.zone) {
     }
     pane_ = std::gcd(size_, advance_);
     single_ = pane_ == size_ && advance_ == size_;
+    // Of any number and sign: boundaries repeat each ADVANCE.
     offset_ %= advance_;
+}
+
+// The last boundary at or before `time`, which may lie before all times there are.
+Int128 WindowGrid::boundary_before(TimeNs time, DurationNs step) const {
+    const Int128 shifted = Int128{time} - offset_;
+    Int128 index = shifted / step;
+    if (shifted % step < 0) --index;
+    return index * step + offset_;
 }
 
 TimeNs WindowGrid::floor_to(TimeNs time, DurationNs step) const {
     constexpr TimeNs safe = time_after_all / 4;
-    if (time < safe && time > -safe && step < safe) [[likely]] {
+    if (time < safe && time > -safe && advance_ < safe) [[likely]] {
         return floor_div(time - offset_, step) * step + offset_;
     }
-    const Int128 shifted = Int128{time} - offset_;
-    Int128 index = shifted / step;
-    if (shifted % step < 0) --index;
-    return clamp(index * step + offset_);
+    return clamp(boundary_before(time, step));
 }
 
 TimeNs WindowGrid::pane_start(TimeNs time) const {
@@ -57,19 +63,26 @@ TimeNs WindowGrid::pane_start(TimeNs time) const {
     return floor_to(time, pane_);
 }
 
+// `distance` on from a boundary. Windows that begin before all times are one, which begins with them and
+// ends where the last of those does.
+TimeNs WindowGrid::after(TimeNs start, DurationNs distance, DurationNs step) const {
+    if (start != time_before_all) [[likely]] return time_add(start, distance);
+    return clamp(boundary_before(start, step) + distance);
+}
+
 TimeNs WindowGrid::pane_end(TimeNs pane) const {
-    return calendar_ ? next_window(pane) : time_add(pane, pane_);
+    return calendar_ ? next_window(pane) : after(pane, pane_, pane_);
 }
 
 TimeNs WindowGrid::window_end(TimeNs start) const {
-    if (!calendar_) return time_add(start, size_);
+    if (!calendar_) return after(start, size_, advance_);
     for (std::int64_t i = 0; i < steps_in_window_; ++i) start = next_window(start);
     return start;
 }
 
 TimeNs WindowGrid::next_window(TimeNs start) const {
     if (calendar_) return calendar_window(*zone_, start, unit_, step_count_, offset_).end;
-    return time_add(start, advance_);
+    return after(start, advance_, advance_);
 }
 
 TimeNs WindowGrid::previous_window(TimeNs start) const {
@@ -80,9 +93,9 @@ TimeNs WindowGrid::previous_window(TimeNs start) const {
 TimeNs WindowGrid::first_window_ending_after(TimeNs time) const {
     if (!calendar_) {
         // The least start with start + size > time.
-        const Int128 shifted = Int128{time} - size_ - offset_;
-        Int128 index = shifted / advance_;
-        if (shifted % advance_ < 0) --index;
+        const Int128 wide = Int128{time} - size_ - offset_;
+        Int128 index = wide / advance_;
+        if (wide % advance_ < 0) --index;
         return clamp((index + 1) * advance_ + offset_);
     }
     TimeNs start = calendar_window(*zone_, time, unit_, step_count_, offset_).start;

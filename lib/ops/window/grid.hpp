@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 
+#include "base/int128.hpp"
 #include "ops/window.hpp"
 #include "time/timestamp.hpp"
 
@@ -17,7 +18,8 @@ public:
 
     TimeNs pane_start(TimeNs time) const;
     TimeNs pane_end(TimeNs pane) const;
-    // Of the windows, by their start: ends, neighbours, and the first whose end lies behind `time`.
+    // Of the windows, by their start: ends, neighbours (a window is its own at the ends of time), and the
+    // first whose end lies behind `time`.
     TimeNs window_end(TimeNs start) const;
     TimeNs next_window(TimeNs start) const;
     TimeNs previous_window(TimeNs start) const;
@@ -28,6 +30,8 @@ public:
 
 private:
     TimeNs floor_to(TimeNs time, DurationNs step) const;
+    Int128 boundary_before(TimeNs time, DurationNs step) const;
+    TimeNs after(TimeNs start, DurationNs distance, DurationNs step) const;
 
     bool calendar_ = false;
     bool single_ = false;

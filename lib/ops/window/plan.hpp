@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -24,11 +25,16 @@ public:
     const AggregateSpec& spec(std::size_t i) const { return parts_[i].spec; }
     const Aggregate& at(std::size_t i) const { return *parts_[i].aggregate; }
     bool grows() const { return grows_; }
+    // Whether some state keeps something on the heap, and whether that may be much for each state.
+    bool has_heap() const { return has_heap_; }
+    bool is_heavy() const { return heavy_; }
     bool has_increase() const { return has_increase_; }
     bool is_increase(std::size_t i) const { return parts_[i].spec.function == "increase"; }
     bool is_exact_percentile() const;
     // A sentence for when memory runs out.
     std::string advice() const;
+    // The approximate aggregate to ask for in place of the exact percentile: "approx_p95:rtt".
+    std::string approximate_percentile() const;
 
     void init(std::byte* states) const {
         for (const Part& part : parts_) part.aggregate->init(states + part.offset);
@@ -36,8 +42,10 @@ public:
     void destroy(std::byte* states) const {
         for (const Part& part : parts_) part.aggregate->destroy(states + part.offset);
     }
-    // All or, where one of them refuses the event, none; `grown` is raised by the heap bytes taken.
-    Result<void> add(std::byte* states, const Event& event, TimeNs time, std::size_t& grown) const;
+    // All or, where one of them refuses the event, none; `used` changes by the heap bytes taken.
+    Result<void> add(std::byte* states, const Event& event, TimeNs time, std::size_t& used) const;
+    // Whether all would take the event; nothing is changed. `states` null: none yet.
+    Result<void> check(const std::byte* states, const Event& event, TimeNs time) const;
     Result<void> merge(std::byte* into, const std::byte* from) const {
         for (const Part& part : parts_) STREAM_TRY(part.aggregate->merge(into + part.offset, from + part.offset));
         return {};
@@ -53,21 +61,27 @@ public:
     Result<void> restore(std::byte* states, StateReader& reader) const;
 
 private:
+    // What a part refuses: nothing; all but plain numbers, perhaps; objects (sketches), perhaps; any
+    // value, depending on what was added before.
+    enum class Refuses : std::uint8_t { nothing, odd_numbers, objects, anything };
     struct Part {
         AggregateSpec spec;
         std::unique_ptr<Aggregate> aggregate;
         std::size_t offset = 0;
         std::size_t slot = SIZE_MAX;  // of its field; SIZE_MAX: none
-        bool grows = false;
-        bool can_refuse = false;
+        bool has_heap = false;
+        bool by_event_time = false;   // whatever time the events are given
+        Refuses refuses = Refuses::nothing;
     };
-    Result<void> try_out(const Part& part, const AggregateInput& input) const;
+    Result<void> ask(const Part& part, const std::byte* states, AggregateInput& input, const Event& event) const;
 
     std::vector<Part> parts_;
     std::vector<std::size_t> order_;  // of adding: those that can refuse an event first
     std::size_t refusing_ = 0;        // how many those are
     std::size_t state_bytes_ = 0;
     bool grows_ = false;
+    bool has_heap_ = false;
+    bool heavy_ = false;
     bool has_increase_ = false;
 };
 

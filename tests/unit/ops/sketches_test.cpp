@@ -486,8 +486,9 @@ TEST(SketchAggregates, OfNothing) {
     const std::vector<std::pair<std::string, std::string>> cases = {
         {"approx_distinct", "0"},    {"approx_p99", "null"},
         {"approx_median", "null"},   {"approx_top10", "[]"},
-        {"sketch_distinct", "null"}, {"sketch_quantile", "null"},
-        {"sketch_top10", "null"},    {"merge", "null"}};
+        {"sketch_distinct", "null"}, {"sketch_p99", "null"},
+        {"sketch_median", "null"},   {"sketch_top10", "null"},
+        {"merge", "null"}};
     for (const auto& [function, nothing] : cases) {
         Held held(function);
         EXPECT_EQ(held.written(), nothing) << function;
@@ -546,11 +547,13 @@ TEST(SketchAggregates, MinutesMakeTheHour) {
     std::mt19937_64 random(7);
     for (const auto& [sketching, answering] :
          std::vector<std::pair<std::string, std::string>>{{"sketch_distinct", "approx_distinct"},
-                                                          {"sketch_quantile", "approx_p90"},
+                                                          {"sketch_p90", "approx_p90"},
+                                                          {"sketch_median", "approx_p50"},
                                                           {"sketch_top10", "approx_top10"}}) {
         Held whole(answering);
         Held whole_sketch(sketching);
         Held hour(answering);
+        Held rolled(sketching);
         Held merged("merge");
         for (int minute = 0; minute < 10; ++minute) {
             Held sketch(sketching);
@@ -561,22 +564,98 @@ TEST(SketchAggregates, MinutesMakeTheHour) {
                 whole_sketch.with({value});
             }
             hour.with({sketch.written()});
+            rolled.with({sketch.written()});
             merged.with({sketch.written()});
         }
         EXPECT_EQ(hour.written(), whole.written());
-        EXPECT_EQ(merged.written(), whole_sketch.written());
-        EXPECT_EQ(Held(answering).with({merged.written()}).written(), whole.written());
-        EXPECT_EQ(Held(sketching).with({merged.written()}).written(), merged.written());
+        EXPECT_EQ(merged.written(), whole.written());
+        EXPECT_EQ(rolled.written(), whole_sketch.written());
+        EXPECT_EQ(Held("merge").with({rolled.written()}).written(), whole.written());
         // Raw values and sketches may be mixed.
         hour.with({"1234567"});
         whole.with({"1234567"});
+        rolled.with({"1234567"});
+        whole_sketch.with({"1234567"});
         EXPECT_EQ(hour.written(), whole.written());
+        EXPECT_EQ(rolled.written(), whole_sketch.written());
     }
 }
 
+TEST(SketchAggregates, MergeAnswersAsTheSketchWasAsked) {
+    const auto merged = [](const Held& sketch) { return Held("merge").with({sketch.written()}).written(); };
+    for (const auto& [sketching, answering] :
+         std::vector<std::pair<std::string, std::string>>{{"sketch_p0", "approx_p0"},
+                                                          {"sketch_p5", "approx_p05"},
+                                                          {"sketch_p99.9", "approx_p99.900"},
+                                                          {"sketch_p99.000000001", "approx_p99.000000001"},
+                                                          {"sketch_p100", "approx_p100.0"},
+                                                          {"sketch_top1", "approx_top1"},
+                                                          {"sketch_top7", "approx_top7"},
+                                                          {"sketch_distinct", "approx_distinct"}}) {
+        Held sketch(sketching);
+        Held answer(answering);
+        for (int i = 0; i < 2000; ++i) {
+            const std::string value = std::to_string(i * i % 577);
+            sketch.with({value});
+            answer.with({value});
+        }
+        EXPECT_EQ(merged(sketch), answer.written()) << sketching;
+        // A sketch made of sketches is of its own percentile or N, not of theirs.
+        for (const std::string own : {"p25", "top2"}) {
+            const bool same_kind = sketching.find(own.substr(0, own.find('2')), 7) == 7;
+            if (!same_kind) continue;
+            Held of_sketch("sketch_" + own);
+            of_sketch.with({sketch.written()});
+            Held own_answer("approx_" + own);
+            own_answer.with({sketch.written()});
+            EXPECT_EQ(merged(of_sketch), own_answer.written()) << sketching;
+            EXPECT_EQ(Held(answering).with({of_sketch.written()}).written(), answer.written());
+        }
+    }
+    EXPECT_EQ(Held("sketch_p50").with({"1", "2"}).written(),
+              Held("sketch_median").with({"1", "2"}).written());
+    EXPECT_EQ(Held("sketch_p50").with({"1"}).written(), Held("sketch_p50.0").with({"1"}).written());
+    EXPECT_NE(Held("sketch_p50").with({"1"}).written(), Held("sketch_p51").with({"1"}).written());
+    EXPECT_NE(Held("sketch_top5").with({"1"}).written(), Held("sketch_top6").with({"1"}).written());
+}
+
+TEST(SketchAggregates, MergeRefusesAnotherPercentileOrNumber) {
+    const auto sketch = [](const std::string& function) { return Held(function).with({"1"}).written(); };
+    Held p99("merge", "s");
+    p99.with({sketch("sketch_p99.9"), sketch("sketch_p99.90"), "null"});
+    EXPECT_EQ(p99.refusal(sketch("sketch_median")),
+              "\"s\" is a sketch of p50: merge began with a sketch of p99.9");
+    const auto refused = p99.add(sketch("sketch_p05"));
+    ASSERT_FALSE(refused.has_value());
+    EXPECT_EQ(refused.error().hint(), "approx_p99.9:s reads both");
+    Held top("merge", "s");
+    top.with({sketch("sketch_top10")});
+    EXPECT_EQ(top.refusal(sketch("sketch_top3")),
+              "\"s\" is a sketch of top3: merge began with a sketch of top10");
+    // So do states, and a state that was saved.
+    Held other("merge", "s");
+    ASSERT_TRUE(other.load(top.saved()).has_value());
+    EXPECT_EQ(other.refusal(sketch("sketch_top3")), top.refusal(sketch("sketch_top3")));
+    ASSERT_TRUE(other.merge(top).has_value());
+    Held three("merge", "s");
+    three.with({sketch("sketch_top3")});
+    const std::string before = three.saved();
+    const auto joined = three.merge(top);
+    ASSERT_FALSE(joined.has_value());
+    EXPECT_EQ(joined.error().kind(), ErrorKind::data);
+    EXPECT_EQ(three.saved(), before);
+    Held fresh("merge", "s");
+    ASSERT_TRUE(fresh.merge(top).has_value());
+    EXPECT_EQ(fresh.saved(), top.saved());
+    // A saved state is of one percentile too.
+    Held p90("approx_p90");
+    p90.with({"1"});
+    EXPECT_FALSE(Held("approx_p91").load(p90.saved()).has_value());
+}
+
 TEST(SketchAggregates, StatesMergeSaveAndLoad) {
-    for (const std::string function : {"approx_distinct", "approx_p90", "approx_top3", "sketch_distinct",
-                                       "sketch_quantile", "sketch_top3"}) {
+    for (const std::string function :
+         {"approx_distinct", "approx_p90", "approx_top3", "sketch_distinct", "sketch_p99", "sketch_top3"}) {
         std::mt19937_64 random(5);
         Held whole(function);
         Held left(function);
@@ -605,9 +684,7 @@ TEST(SketchAggregates, StatesMergeSaveAndLoad) {
             EXPECT_EQ(loaded.error().kind(), ErrorKind::corrupt);
         }
         Held other(function == "approx_p90" ? "approx_distinct" : "approx_p90");
-        if (function != "sketch_quantile") {
-            EXPECT_FALSE(other.load(saved).has_value());
-        }
+        EXPECT_FALSE(other.load(saved).has_value());
     }
 }
 
@@ -615,14 +692,14 @@ TEST(SketchAggregates, StatesMergeSaveAndLoad) {
 TEST(SketchAggregates, TextsAreFrozen) {
     EXPECT_EQ(Held("sketch_distinct").with({"1", "2", "\"a\""}).written(),
               R"({"sketch":"hll1:AAOeojarkvgFg6KuCasg9DQ="})");
-    EXPECT_EQ(Held("sketch_quantile").with({"1", "2", "-0.5", "0"}).written(),
+    EXPECT_EQ(Held("sketch_p99.9").with({"1", "2", "-0.5", "0"}).written(),
               R"({"sketch":"dds1:AAAAAAAA4L8AAAAAAAAAQASvrgQBl5cCAbqXAgEiAbWW2Yg="})");
     EXPECT_EQ(Held("sketch_top2").with({"1", "\"a\"", "\"a\""}).written(),
               R"({"sketch":"top1:6AcDAAIBAAExAgADImEi+LJhyA=="})");
 }
 
 TEST(SketchAggregates, DamageIsNoticed) {
-    for (const std::string function : {"sketch_distinct", "sketch_quantile", "sketch_top3"}) {
+    for (const std::string function : {"sketch_distinct", "sketch_p99", "sketch_top3"}) {
         Held held(function);
         for (int i = 0; i < 40; ++i) held.with({std::to_string(i * i % 23)});
         const std::string text = held.written();
@@ -649,7 +726,7 @@ TEST(SketchAggregates, DamageIsNoticed) {
               "\"s\" is a sketch of quantiles: approx_distinct wants a sketch of distinct values");
     EXPECT_EQ(Held("merge", "s").refusal("\"x\""), "\"s\" is a string, \"x\": merge wants sketches");
     Held merge("merge", "s");
-    merge.with({Held("sketch_quantile").with({"1"}).written()});
+    merge.with({Held("sketch_p99").with({"1"}).written()});
     EXPECT_EQ(merge.refusal(Held("sketch_distinct").with({"1"}).written()),
               "\"s\" is a sketch of distinct values: merge began with a sketch of quantiles");
 }
@@ -663,7 +740,8 @@ TEST(SketchAggregates, SlashesMayBeEscaped) {
         text.insert(at, "\\");
     }
     ASSERT_NE(text, plain);
-    EXPECT_EQ(Held("merge").with({text}).written(), plain);
+    EXPECT_EQ(Held("sketch_distinct").with({text}).written(), plain);
+    EXPECT_EQ(Held("merge").with({text}).written(), Held("merge").with({plain}).written());
 }
 
 // A checksum is no secret: what passes it must still be what a sketch can be.
@@ -671,7 +749,7 @@ TEST(SketchAggregates, ForgeriesDoNoHarm) {
     const auto top = [](std::initializer_list<std::string_view> values) {
         SpaceSaving sketch(1000);
         for (const std::string_view value : values) add(sketch, value);
-        return as_sketch("top1", bytes_of(sketch));
+        return as_sketch("top1", '\x0a' + bytes_of(sketch));
     };
     Held held("approx_top10", "s");
     EXPECT_EQ(held.refusal(top({"1", "\"a\"", "[1,{\"b\":2}]"})), "taken");
@@ -685,7 +763,7 @@ TEST(SketchAggregates, ForgeriesDoNoHarm) {
     for (const std::string prefix : {"hll1", "dds1", "top1"}) {
         Held all("merge");
         Held good(prefix == "hll1"   ? "sketch_distinct"
-                  : prefix == "dds1" ? "sketch_quantile"
+                  : prefix == "dds1" ? "sketch_p99"
                                      : "sketch_top3");
         for (int i = 0; i < 30; ++i) good.with({std::to_string(i * i % 17)});
         const std::string text = good.written();
@@ -706,8 +784,26 @@ TEST(SketchAggregates, ForgeriesDoNoHarm) {
         Held restored("merge");
         EXPECT_TRUE(restored.load(all.saved()).has_value());
     }
+    // No such percentile or N, or more counters than go with it.
+    const auto numbered = [](const std::string& prefix, std::uint64_t number, const std::string& body) {
+        StateWriter writer;
+        writer.put_varint(number);
+        return as_sketch(prefix, writer.bytes() + body);
+    };
+    const std::string quantiles = bytes_of(DDSketch());
+    const std::string tops = bytes_of(SpaceSaving(2000));
+    EXPECT_EQ(Held("merge").refusal(numbered("dds1", 100'000'000'000, quantiles)), "taken");
+    EXPECT_NE(Held("merge").refusal(numbered("dds1", 100'000'000'001, quantiles)), "taken");
+    EXPECT_EQ(Held("merge").refusal(numbered("top1", 200, tops)), "taken");
+    EXPECT_NE(Held("merge").refusal(numbered("top1", 199, tops)), "taken");
+    EXPECT_EQ(Held("merge").refusal(numbered("top1", 100'000, tops)), "taken");
+    EXPECT_NE(Held("merge").refusal(numbered("top1", 100'001, tops)), "taken");
+    EXPECT_NE(Held("merge").refusal(numbered("top1", 0, tops)), "taken");
+    EXPECT_EQ(Held("merge").with({numbered("dds1", 0, quantiles)}).written(), "null");
+    EXPECT_EQ(Held("merge").with({numbered("top1", 200, tops)}).written(), "[]");
     // As many as can be counted, twice.
     StateWriter writer;
+    writer.put_varint(50'000'000'000);
     writer.put_u64(0);
     writer.put_u64(0);
     writer.put_varint(1);
@@ -731,17 +827,18 @@ TEST(SketchAggregates, Names) {
         EXPECT_TRUE(is_sketch_function(name));
         EXPECT_NE(message(std::string(name), ""), "made") << name;
     }
-    for (const char* good : {"approx_p0", "approx_p100", "approx_p99.999999999", "approx_p05", "approx_top1",
+    for (const char* good : {"approx_p0", "approx_p100", "approx_p99.999999999", "approx_p05", "approx_top1", "sketch_p99.9", "sketch_p0",
                              "sketch_top100000"}) {
         EXPECT_EQ(message(good), "made") << good;
     }
     for (const char* bad :
          {"approx_p", "approx_p101", "approx_p99.", "approx_p9x", "approx_p100.1", "approx_p1.0000000001",
-          "approx_top", "approx_top0", "approx_top100001", "approx_top-1", "sketch_p99", "sketch_median",
+          "approx_top", "approx_top0", "approx_top100001", "approx_top-1", "sketch_p", "sketch_p101", "sketch_quantile", "sketch_pear", "sketch_top0",
           "approx_sum", "p99", "", "merge1", "approx_top1x", "approx_pear"}) {
         EXPECT_NE(message(bad), "made") << bad;
     }
     EXPECT_TRUE(is_sketch_function("approx_p101"));
+    EXPECT_TRUE(is_sketch_function("sketch_p101"));
     EXPECT_FALSE(is_sketch_function("p99"));
     EXPECT_FALSE(is_sketch_function("sum"));
 }
