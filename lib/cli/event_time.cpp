@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/event_time.hpp"
 
+#include <cstring>
+
 #include "base/text.hpp"
 #include "json/canonical.hpp"
 #include "json/cursor.hpp"
@@ -12,6 +14,7 @@ Result<EventTime> EventTime::make(FieldSet& fields, const std::string& named, co
     auto parser = TimeParser::make(options);
     if (!parser) return pass_on(parser);
     EventTime made(std::move(*parser));
+    made.formatted_ = !options.format.empty() || !options.zone.empty() || !options.base.empty();
     std::vector<std::string> names;
     if (!named.empty()) {
         names = {named};
@@ -62,7 +65,46 @@ Result<TimeNs> EventTime::read(const Value* values, std::string_view raw) {
     return no_time(values, raw);
 }
 
+namespace {
+constexpr std::size_t usual_size = 26;  // "2026-01-01T00:00:00.123Z" with its quotes
+
+// The value of two or three digits, or something greater than any.
+unsigned digits(const char* text, int count) {
+    unsigned value = 0;
+    for (int i = 0; i < count; ++i) {
+        const unsigned digit = static_cast<unsigned char>(text[i]) - unsigned{'0'};
+        if (digit > 9) return 10'000;
+        value = 10 * value + digit;
+    }
+    return value;
+}
+}  // namespace
+
+// Most events share their minute with the one before, and the form with all: two digits of seconds and
+// three of milliseconds are all there is to read. Anything else goes to the parser.
 Result<TimeNs> EventTime::read_value(const Candidate& candidate, const Value& value) {
+    const char* text = value.text.data() + 1;
+    const bool usual = value.type == Type::string && value.text.size() == usual_size && text[19] == '.' && text[23] == 'Z';
+    if (usual && plain_ && std::memcmp(text, minute_text_, sizeof minute_text_) == 0) [[likely]] {
+        const unsigned seconds = digits(text + 17, 2);
+        const unsigned milliseconds = digits(text + 20, 3);
+        if (seconds < 60 && milliseconds < 1000) [[likely]] {
+            return minute_ + seconds * ns_per_second + milliseconds * ns_per_ms - (candidate.window_end ? 1 : 0);
+        }
+    }
+    auto time = parse(candidate, value);
+    if (time && usual && !formatted_) {
+        const unsigned seconds = digits(text + 17, 2);
+        if (seconds < 60 && text[10] == 'T') {
+            plain_ = true;
+            std::memcpy(minute_text_, text, sizeof minute_text_);
+            minute_ = *time + (candidate.window_end ? 1 : 0) - seconds * ns_per_second - digits(text + 20, 3) * ns_per_ms;
+        }
+    }
+    return time;
+}
+
+Result<TimeNs> EventTime::parse(const Candidate& candidate, const Value& value) {
     Result<TimeNs> time = [&]() -> Result<TimeNs> {
         if (value.type == Type::string) {
             if (!value.escaped) [[likely]] return parser_.parse_text(value.inner());

@@ -43,11 +43,17 @@ private:
     };
     explicit EventTime(TimeParser parser) : parser_(std::move(parser)) {}
     Result<TimeNs> read_value(const Candidate& candidate, const Value& value);
+    Result<TimeNs> parse(const Candidate& candidate, const Value& value);
     tl::unexpected<Error> no_time(const Value* values, std::string_view raw) const;
 
     std::vector<Candidate> candidates_;
     std::optional<std::size_t> chosen_;
     TimeParser parser_;
+    // The minute of the last time of the usual form, 2026-01-01T00:00:00.123Z, by its first 17 bytes.
+    bool formatted_ = false;
+    bool plain_ = false;
+    char minute_text_[17] = {};
+    TimeNs minute_ = 0;
 };
 
 // The names of an event's top-level members (at most `most`), printable, for messages.

@@ -274,7 +274,17 @@ struct Scanner::Walk {
         const char* end = nullptr;
         Type type = Type::missing;
         bool escaped = false;
-        forget(node);
+        if (!node.wants_inside()) [[likely]] {
+            if (*at == '"') {
+                ++next;
+                if (!string(at)) return false;
+                slots[node.slot] = Value{{at, static_cast<std::size_t>(string_end() - at)}, Type::string,
+                                         with_escapes && string_escaped};
+                return true;
+            }
+        } else {
+            forget(node);
+        }
         if (node.wants_inside() && *at == '{' && !node.children.empty()) {
             ++next;
             if (depth + 1 > depth_max) return fault("nested too deeply", at);
@@ -362,27 +372,42 @@ struct Scanner::Walk {
             return true;
         }
         const bool top = depth == 1;
+        const char* const base = bytes;
+        const std::uint32_t* n = next;  // a local: this loop is the hottest there is
         for (std::size_t k = 0;; ++k) {
-            const char* key = here();
+            const char* key = base + n[0];
             if (*key != '"') return fault("a member's name is missing", key);
-            ++next;
-            if (!string(key)) return false;
+            if constexpr (with_escapes) {
+                next = n + 1;
+                if (!string(key)) return false;
+            }
+            if (base[n[1]] != ':') return fault("a colon is missing", base + n[1]);
+            next = n + 1;
             const FieldSet::Node* child = top ? guess(node, key, k) : find(node, key);
-            if (*here() != ':') return fault("a colon is missing", here());
-            ++next;
+            const char* value = base + n[2];
+            n += 3;
             if (child != nullptr) {
+                next = n - 1;
                 if (!wanted_value(*child, depth)) return false;
-            } else if (const char* at = here(); *at == '"') {
-                ++next;
-                if (!string(at)) return false;
+                n = next;
+            } else if (*value == '"') {
+                if constexpr (with_escapes) {
+                    next = n;
+                    if (!string(value)) return false;
+                }
+            } else if (*value == '{' || *value == '[') {
+                next = n;
+                const char* value_end = nullptr;
+                if (!skip_container(depth, *value == '{', value_end)) return false;
+                n = next;
             } else {
                 const char* value_end = nullptr;
                 Type type = Type::missing;
-                if (!skip_value(depth, value_end, type)) return false;
+                if (!primitive(value, value_end, type)) return false;
             }
-            const char* at = here();
-            ++next;
-            if (*at == ',') continue;
+            const char* at = base + *n++;
+            if (*at == ',') [[likely]] continue;
+            next = n;
             if (*at == '}') {
                 end = at + 1;
                 return true;

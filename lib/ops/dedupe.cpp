@@ -18,6 +18,7 @@ namespace {
 constexpr std::uint8_t state_version = 1;
 constexpr double error_least = 1e-9;
 constexpr double error_most = 0.5;
+constexpr std::uint64_t memory_check_every = 256;
 constexpr std::uint64_t first_filter_keys = 1 << 20;  // its pages are touched as keys come
 
 // Text that is its own canonical form: a string without escapes, a plain integer, true, false.
@@ -112,26 +113,11 @@ Hash128 Dedupe::hash_of(std::string_view key) const {
 }
 
 void Dedupe::announce(const Value* values, TimeNs time) {
-    if (announced_end_ - announced_begin_ == announced_max) return;
+    if (!exact_ && !timed_) return;
     const auto key = key_.of(values);
     if (!key) return;  // on_event() will say so
-    const Hash128 hash = hash_of(*key);
-    announced_[announced_end_++ % announced_max] = {values[0].text.data(), hash};
-    if (exact_) exact_->prefetch(hash);
-    if (timed_) timed_->prefetch(hash, time);
-}
-
-Result<Hash128> Dedupe::take_hash(const Event& event) {
-    if (announced_begin_ != announced_end_) {
-        const Announced& next = announced_[announced_begin_ % announced_max];
-        if (next.key == event.values[0].text.data()) {
-            ++announced_begin_;
-            return next.hash;
-        }
-    }
-    auto key = key_.of(event.values);
-    if (!key) return pass_on(key);
-    return hash_of(*key);
+    if (exact_) exact_->prefetch(hash_of(*key));
+    if (timed_) timed_->prefetch(hash_of(*key), time);
 }
 
 Result<void> Dedupe::check_memory(std::size_t used) const {
@@ -142,23 +128,23 @@ Result<void> Dedupe::check_memory(std::size_t used) const {
                 "raise --memory, allow a larger --approx, or give --within");
 }
 
-Result<bool> Dedupe::is_new(const Hash128& hash, const Event& event) {
+Result<bool> Dedupe::is_new(const Hash128& hash, const Event& event, Sink& sink) {
     switch (mode_) {
         case Mode::exact: return exact_->insert(hash);
         case Mode::exact_within: return timed_->insert(hash, event.time);
         case Mode::keep_last: return keep_last_->add(hash, event);
-        case Mode::summary: return summaries_->add(hash, event, watermark_);
+        case Mode::summary: return summaries_->add(hash, event, sink);
         case Mode::approx:
         case Mode::approx_within: break;
     }
     const bool is_new = bloom_ ? bloom_->insert(hash) : timed_bloom_->insert(hash, event.time);
-    if (is_new) STREAM_TRY(check_memory(memory_used()));
+    if (is_new && written_ % memory_check_every == 0) STREAM_TRY(check_memory(memory_used()));
     return is_new;
 }
 
 Result<void> Dedupe::on_event(int, const Event& event, Sink& sink) {
-    auto hash = take_hash(event);
-    if (!hash) return pass_on(hash);
+    auto key = key_.of(event.values);
+    if (!key) return pass_on(key);
     if (options_.within) {
         const TimeNs least = time_sub(watermark_, *options_.within);
         if (event.time < least) {
@@ -167,7 +153,7 @@ Result<void> Dedupe::on_event(int, const Event& event, Sink& sink) {
             return {};
         }
     }
-    auto fresh = is_new(*hash, event);
+    auto fresh = is_new(hash_of(*key), event, sink);
     if (!fresh) return pass_on(fresh);
     if (!*fresh) {
         ++repeats_;
@@ -180,10 +166,11 @@ Result<void> Dedupe::on_event(int, const Event& event, Sink& sink) {
 
 Result<void> Dedupe::on_watermark(TimeNs watermark, Sink& sink) {
     watermark_ = watermark;
-    if (keep_last_ || summaries_) {
-        auto written = keep_last_ ? keep_last_->advance(watermark, sink) : summaries_->advance(watermark, sink);
+    if (summaries_) return summaries_->advance(watermark, sink);
+    if (keep_last_) {
+        auto written = keep_last_->advance(watermark, sink);
         if (!written) return pass_on(written);
-        if (keep_last_) written_ += *written;
+        written_ += *written;
         return {};
     }
     if (!options_.within || watermark == time_after_all) return {};
@@ -247,12 +234,16 @@ Result<void> Dedupe::restore(StateReader& reader) {
 void Dedupe::append_stats(std::string& out) const {
     std::uint64_t keys = 0;
     std::uint64_t spilled = 0;
-    if (exact_) keys = exact_->size(), spilled = exact_->spilled_bytes();
-    if (timed_) keys = timed_->size(), spilled = timed_->spilled_bytes();
+    const auto count = [&](const auto& set) {
+        keys = set.size();
+        spilled = set.spilled_bytes();
+    };
+    if (exact_) count(*exact_);
+    if (timed_) count(*timed_);
     if (bloom_) keys = bloom_->size();
     if (timed_bloom_) keys = timed_bloom_->size();
-    if (keep_last_) keys = keep_last_->keys(), spilled = keep_last_->spilled_bytes();
-    if (summaries_) keys = summaries_->keys(), spilled = summaries_->spilled_bytes();
+    if (keep_last_) count(*keep_last_);
+    if (summaries_) count(*summaries_);
     out += fmt::format(R"(,"written":{},"repeats":{},"late":{},"keys":{},"held":{},"state_bytes":{},"spilled_bytes":{})",
                        written_, repeats_, late_, keys, keep_last_ ? keep_last_->held() : 0, memory_used(), spilled);
 }

@@ -9,7 +9,6 @@
 // --keep last (dedupe/keep_last.hpp), --summary (dedupe/summaries.hpp) and --approx change what is kept.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -62,8 +61,8 @@ public:
     explicit Dedupe(DedupeOptions options);
     ~Dedupe() override;
 
-    // May be called for events some way ahead of on_event(), in the same order: their place in the set is
-    // fetched from memory meanwhile. `values` and what they point at are as in the on_event() to come.
+    // May be called for events some way ahead of their on_event(): their place in the set is fetched from
+    // memory meanwhile. Changes nothing else.
     void announce(const Value* values, TimeNs time);
 
     Result<void> on_event(int input, const Event& event, Sink& sink) override;
@@ -78,16 +77,10 @@ public:
 
 private:
     enum class Mode : std::uint8_t { exact, exact_within, approx, approx_within, keep_last, summary };
-    struct Announced {
-        const char* key = nullptr;  // where the first value's text begins: the event is known by it
-        Hash128 hash;
-    };
-
     static Mode mode_of(const DedupeOptions& options);
     void make_state();
     Hash128 hash_of(std::string_view key) const;
-    Result<Hash128> take_hash(const Event& event);
-    Result<bool> is_new(const Hash128& hash, const Event& event);
+    Result<bool> is_new(const Hash128& hash, const Event& event, Sink& sink);
     Result<void> check_memory(std::size_t used) const;
     std::size_t memory_used() const;
 
@@ -103,11 +96,6 @@ private:
     std::optional<TimedBloom> timed_bloom_;
     std::unique_ptr<KeepLast> keep_last_;
     std::unique_ptr<Summaries> summaries_;
-
-    static constexpr std::size_t announced_max = 32;  // a power of two
-    std::array<Announced, announced_max> announced_;
-    std::size_t announced_begin_ = 0;
-    std::size_t announced_end_ = 0;
 
     std::uint64_t written_ = 0;
     std::uint64_t repeats_ = 0;

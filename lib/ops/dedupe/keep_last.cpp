@@ -20,14 +20,15 @@ Result<bool> KeepLast::add(const Hash128& hash, const Event& event) {
     auto found = groups_.find(hash, event.time);
     if (!found) return pass_on(found);
     const TimeNs first = *found ? (*found)->time : event.time;
-    STREAM_TRY(groups_.put({hash, first, event.position}));
+    const std::uint64_t arrival = arrivals_++;
+    STREAM_TRY(groups_.put({hash, first, arrival}));
     if (has_front_ && front_.hash == hash && front_.first == first) front_.is_last = false;
 
     record_.resize(record_head);
     std::memcpy(record_.data(), &hash, 16);
     std::memcpy(record_.data() + 16, &first, 8);
     record_.append(event.raw);
-    STREAM_TRY(queue_.push({event.time, 0, event.position, record_}));
+    STREAM_TRY(queue_.push({event.time, 0, arrival, record_}));
     return !*found;
 }
 
@@ -36,20 +37,20 @@ Result<void> KeepLast::take_front() {
     if (!taken) return pass_on(taken);
     if (taken->bytes.size() < record_head) return fail(ErrorKind::corrupt, "a held event is cut short");
     front_.time = taken->time;
-    front_.position = taken->position;
+    front_.arrival = taken->position;
     front_.record = taken->bytes;
     std::memcpy(&front_.hash, front_.record.data(), 16);
     std::memcpy(&front_.first, front_.record.data() + 16, 8);
     auto entry = groups_.find_exact(front_.hash, front_.first);
     if (!entry) return pass_on(entry);
     if (!*entry) return fail(ErrorKind::corrupt, "a held event belongs to no key");
-    front_.is_last = (*entry)->value == front_.position;
+    front_.is_last = (*entry)->value == front_.arrival;
     has_front_ = true;
     return {};
 }
 
 Result<void> KeepLast::put_front_back() {
-    STREAM_TRY(queue_.push({front_.time, 0, front_.position, front_.record}));
+    STREAM_TRY(queue_.push({front_.time, 0, front_.arrival, front_.record}));
     has_front_ = false;
     return {};
 }
@@ -84,16 +85,18 @@ TimeNs KeepLast::least_held() const {
 }
 
 void KeepLast::snapshot(StateWriter& writer) const {
+    writer.put_varint(arrivals_);
     groups_.snapshot(writer);
     queue_.snapshot(writer);
     writer.put_u8(has_front_ ? 1 : 0);
     if (!has_front_) return;
     writer.put_i64(front_.time);
-    writer.put_varint(front_.position);
+    writer.put_varint(front_.arrival);
     writer.put_bytes(front_.record);
 }
 
 Result<void> KeepLast::restore(StateReader& reader) {
+    arrivals_ = reader.get_varint();
     STREAM_TRY(groups_.restore(reader));
     STREAM_TRY(queue_.restore(reader));
     if (reader.get_u8() != 0) {

@@ -27,7 +27,7 @@ public:
     TimeNs least_held() const;
 
     std::uint64_t held() const { return queue_.size() + (has_front_ ? 1 : 0); }
-    std::uint64_t keys() const { return groups_.size(); }
+    std::uint64_t size() const { return groups_.size(); }
     std::size_t memory_used() const { return groups_.memory_used() + queue_.memory_used(); }
     std::uint64_t spilled_bytes() const { return groups_.spilled_bytes() + queue_.spilled_bytes(); }
 
@@ -37,7 +37,7 @@ public:
 private:
     struct Front {
         TimeNs time = 0;
-        std::uint64_t position = 0;
+        std::uint64_t arrival = 0;
         std::string record;  // hash and first's time, then the event
         Hash128 hash;
         TimeNs first = 0;
@@ -47,11 +47,12 @@ private:
     Result<void> put_front_back();
 
     DurationNs within_;
-    ValuedSet groups_;  // by hash and the first's time; the value is the last copy's position
+    ValuedSet groups_;  // by hash and the first's time; the value is the last copy's arrival
     SpillQueue queue_;
     Front front_;       // taken from the queue because it must be looked at
     bool has_front_ = false;
     std::string record_;
+    std::uint64_t arrivals_ = 0;  // of this operator: a pump may count anew after a restart
 };
 
 }  // namespace stream

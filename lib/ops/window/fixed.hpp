@@ -4,6 +4,9 @@
 // Groups are kept by pane; a hopping window is the merge of its panes. A pane goes when the last window
 // that holds it has closed for good. With --allowed-lateness a window lives on after its close until
 // W >= window_end + allowed, each late event bringing a corrected result.
+//
+// However far a watermark jumps, windows close one after the other as if it had come step by step: what
+// is remembered between windows (increase, --compare, --fill) is the same in a prompt and in a run.
 #pragma once
 
 #include <absl/container/flat_hash_map.h>
@@ -34,43 +37,64 @@ private:
     using Values = std::vector<std::string>;
     using KeyValues = KeyMap<Values>;
 
+    struct Pane {
+        Pane(const AggregatePlan& plan, std::uint64_t seed) : groups(plan, seed) {}
+        Groups groups;
+        KeyMap<TimeNs> last;  // --fill: each key's last event
+    };
     // What was written of a window that is closed but not for good, or of an open one with --every.
     struct Window {
         std::map<std::string, History, std::less<>> groups;
         bool closed = false;
     };
+    using Windows = std::map<TimeNs, Window>;
     struct Row {
         std::string_view key;
-        const std::byte* states = nullptr;
+        const std::byte* states = nullptr;  // null: of nothing
         Values values;
     };
-    struct Known {  // a key, for --fill
-        TimeNs first = 0;
-        TimeNs last = 0;
+    struct Writing {
+        bool is_final = false;
+        bool only_changed = false;  // rows that were written before and say the same are left out
+        bool fill = false;
     };
 
+    // Events.
     enum class Place : std::uint8_t { open, closed_in_part, none, late };
-    Place find_pane(const Event& event, Sink& sink);
-    Groups& pane_at(TimeNs start);
-    void remember(std::string_view key, TimeNs time);
+    Place find_pane(const Event& event, Sink& sink, TimeNs& open_window);
+    Pane& pane_at(TimeNs start);
+    void take_back(bool group_is_new);
+    void expect_window(TimeNs start);
     Result<void> correct(TimeNs time, std::string_view key, Sink& sink);
-    Result<void> correct_window(TimeNs start, std::string_view key, Sink& sink);
+    tl::unexpected<Error> out_of_memory() const;
+
+    // Closing.
     Result<void> close_next(Sink& sink);
     Result<void> finalize_next(Sink& sink);
     Result<void> tick(Sink& sink);
-    Result<void> write_window(TimeNs start, Sink& sink, bool is_final, bool only_changed);
-    Result<void> write_rows(const Bounds& bounds, std::vector<Row>& rows, Sink& sink, bool is_final, bool only_changed);
-    Result<void> compute(const Bounds& bounds, Row& row);
-    Result<void> fill_rows(TimeNs start, std::vector<Row>& rows);
-    Result<Groups*> groups_of(TimeNs start, TimeNs end, std::unique_ptr<Groups>& merged);
-    void carry(const Groups& pane);
-    void drop_panes();
     void find_next(TimeNs from);
     void plan_next();
+    void drop_panes(TimeNs now);
+    void carry(const Pane& pane);
+    void forget_window(Windows::iterator window);
+    void forget_compared(TimeNs closed);
+    void forget_silent(TimeNs closed);
+
+    // Rows.
+    Result<void> write_window(TimeNs start, Sink& sink, const Writing& writing);
+    Result<void> write_rows(const Bounds& bounds, std::vector<Row>& rows, Sink& sink, const Writing& writing);
+    Result<void> write_row(const Bounds& bounds, const Row& row, Sink& sink, const Writing& writing);
+    Result<void> rewrite_row(TimeNs start, std::string_view key, Sink& sink, bool only_changed);
+    void delete_rows_but(const Bounds& bounds, const std::vector<Row>& rows, Sink& sink);
+    Result<void> fill_rows(TimeNs start, std::vector<Row>& rows);
+    Result<void> compute(const Bounds& bounds, Row& row);
+    Result<Groups*> groups_of(TimeNs start, TimeNs end, std::unique_ptr<Groups>& merged);
     const Values* values_before(TimeNs start, std::string_view key, Values& scratch) const;
     const Values* compared_with(TimeNs start, std::string_view key) const;
-    History& history_of(TimeNs start, std::string_view key, std::size_t bytes);
-    tl::unexpected<Error> out_of_memory() const;
+    void keep_for_comparison(TimeNs start, const Row& row);
+    TimeNs last_before(std::string_view key, TimeNs start) const;
+    bool is_forgotten(std::string_view key, TimeNs start) const;
+    bool knows_keys_before(TimeNs start) const;
     Bounds bounds_of(TimeNs start) const;
     bool keeps_history() const { return options_.has_revisions() || options_.changes; }
 
@@ -81,11 +105,11 @@ private:
     WindowGrid grid_;
     bool all_;
 
-    std::map<TimeNs, std::unique_ptr<Groups>> panes_;
-    absl::flat_hash_map<TimeNs, Groups*> pane_index_;
+    std::map<TimeNs, std::unique_ptr<Pane>> panes_;
+    absl::flat_hash_map<TimeNs, Pane*> pane_index_;
     // The pane of the last event: [pane_begin_, pane_end_), all of whose windows are open while the
     // watermark is before pane_open_until_.
-    Groups* pane_ = nullptr;
+    Pane* pane_ = nullptr;
     TimeNs pane_begin_ = 0;
     TimeNs pane_end_ = 0;
     TimeNs pane_open_until_ = 0;
@@ -95,12 +119,14 @@ private:
     TimeNs newest_pane_ = time_before_all;
     bool has_next_ = false;
     TimeNs next_start_ = 0;                  // of the earliest open window that has events (or is filled)
+    bool has_closed_ = false;
+    TimeNs after_closed_ = 0;                // --fill: the window behind the last that was closed
     TimeNs next_action_ = time_after_all;    // no watermark before this does anything
     TimeNs next_tick_ = time_before_all;
-    std::map<TimeNs, Window> windows_;
-    std::map<TimeNs, KeyValues> closed_values_;         // --compare
-    KeyMap<Values> carried_;  // increase: last values before the panes there are
-    KeyMap<Known> known_;
+    Windows windows_;
+    std::map<TimeNs, KeyValues> closed_values_;  // --compare
+    KeyValues carried_;      // increase: last values before the panes there are
+    KeyMap<TimeNs> known_;   // --fill: last events before the panes there are
     std::uint64_t filled_rows_ = 0;
 
     std::size_t used_ = 0;  // bytes, for --memory

@@ -88,6 +88,23 @@ Groups::Group& Groups::find_or_make(std::string_view key) {
     return *group;
 }
 
+void Groups::drop_last() {
+    Group& group = at(count_ - 1);
+    plan_.destroy(group.states());
+    // Its slot was the last to be filled: no other was put behind it because of it.
+    for (std::size_t place = group.hash_high & mask_;; place = (place + 1) & mask_) {
+        if ((slots_[place] & UINT32_MAX) != count_) continue;
+        slots_[place] = 0;
+        break;
+    }
+    arena_used_ -= group.key_size;  // its key was the last to be kept, too
+    --count_;
+    if (count_ % chunk_groups == 0) {
+        chunks_.pop_back();
+        memory_ -= chunk_groups * group_bytes_;
+    }
+}
+
 std::vector<Groups::Group*> Groups::sorted() {
     std::vector<Group*> groups;
     groups.reserve(count_);

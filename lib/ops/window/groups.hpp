@@ -50,6 +50,8 @@ public:
     // The group of this key, made with empty states if there is none.
     Group& find_or_make(std::string_view key);
     Group* find(std::string_view key);
+    // Takes the group made last away again; nothing may have been made since.
+    void drop_last();
 
     std::size_t size() const { return count_; }
     Group& at(std::size_t i) {

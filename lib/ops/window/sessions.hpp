@@ -30,6 +30,7 @@ public:
 
 private:
     using Values = std::vector<std::string>;
+    using States = std::unique_ptr<std::byte[]>;
 
     struct Shown {  // a version that was written
         TimeNs start = 0;
@@ -39,20 +40,20 @@ private:
     struct Single {  // --max: one event's states, to be put together anew when the session is cut
         TimeNs time;
         std::uint64_t position;
-        std::unique_ptr<std::byte[]> states;
+        States states;
     };
     struct Key;
     struct Session {
         TimeNs first = 0;
         TimeNs last = 0;
         Key* key = nullptr;
-        std::unique_ptr<std::byte[]> states;
+        States states;
         std::vector<Shown> shown;
         std::vector<Single> singles;
         std::uint64_t revision = 0;
         bool closed = false;
-        bool changed = false;
-        bool dead = false;  // joined another; only the queue still knows it
+        bool changed = false;  // since it was written, for --every
+        bool dead = false;     // joined another; only the queue still knows it
     };
     struct Key {
         std::string bytes;
@@ -64,19 +65,35 @@ private:
         Session* session;
         bool operator<(const Due& other) const { return time > other.time; }  // earliest on top
     };
+    struct Piece {  // --max: a result that waits for its turn
+        Bounds bounds;
+        std::string key;
+        Values before;
+        States states;
+    };
+    using ByKey = KeyMap<std::unique_ptr<Key>>;
 
     TimeNs end_of(const Session& session) const { return time_add(session.last, options_.size_ns); }
-    Session* join(Key& key, TimeNs time);
-    void absorb(Session& into, Session& from);
+    bool is_past(TimeNs time) const { return time < watermark_ || watermark_ == time_after_all; }
+    Result<Session*> join(Key& key, TimeNs time);
+    Result<void> absorb(Session& into, Session& from);
     void forget(Session* session);
-    Result<void> write(Session& session, Sink& sink, bool is_final);
-    Result<void> write_cut(Session& session, Sink& sink);
-    Result<void> write_one(Session& session, const Bounds& bounds, Sink& sink, bool is_final);
+    void forget_if_empty(ByKey::iterator key);
+    Result<void> take_due(TimeNs time, std::vector<Piece>& pieces, Sink& sink);
+    Result<void> close(Session& session, std::vector<Piece>& pieces, Sink& sink);
+    Result<void> write(Session& session, Sink& sink, bool is_final, bool only_changed = false);
+    Result<void> rewrite_later(const Session& session, Sink& sink);
+    Result<void> cut(Session& session, std::vector<Piece>& pieces);
+    Result<void> write_pieces(std::vector<Piece>& pieces, Sink& sink);
     const Values* values_before(const Session& session, Values& scratch) const;
-    std::unique_ptr<std::byte[]> new_states() const;
-    void free_states(std::unique_ptr<std::byte[]>& states) const;
-    Session* new_session(Key& key, TimeNs first, TimeNs last);
+    void take_last_numbers(const States& states, Values& into) const;
     Result<void> tick(Sink& sink);
+    static bool is_before(const Session* a, const Session* b);
+    States new_states() const;
+    void free_states(States& states) const;
+    Session* new_session(Key& key, TimeNs first, TimeNs last);
+    std::size_t single_cost() const { return sizeof(Single) + plan_.state_bytes() + 8; }
+    std::size_t cost_of(const Session& session) const;
 
     WindowOptions options_;
     AggregatePlan plan_;
@@ -84,7 +101,7 @@ private:
     Results results_;
     TimeNs watermark_ = time_before_all;
     TimeNs next_tick_ = time_before_all;
-    KeyMap<std::unique_ptr<Key>> by_key_;
+    ByKey by_key_;
     std::priority_queue<Due> due_;
     std::size_t live_ = 0;
     std::size_t used_ = 0;

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+// Sessions that close, are corrected, or go, and what is written of them.
+#include <algorithm>
+
+#include "ops/window/costs.hpp"
+#include "ops/window/sessions.hpp"
+
+namespace stream {
+
+bool Sessions::is_before(const Session* a, const Session* b) {
+    if (a->last != b->last) return a->last < b->last;
+    if (a->first != b->first) return a->first < b->first;
+    return Keys::compare(a->key->bytes, b->key->bytes) < 0;
+}
+
+Result<void> Sessions::on_watermark(TimeNs watermark, Sink& sink) {
+    watermark_ = watermark;
+    // One instant after the other, however far the watermark jumped.
+    if (!due_.empty() && is_past(due_.top().time)) {
+        std::vector<Piece> pieces;
+        Result<void> taken;
+        while (taken && !due_.empty() && is_past(due_.top().time)) taken = take_due(due_.top().time, pieces, sink);
+        if (taken) taken = write_pieces(pieces, sink);
+        for (Piece& piece : pieces) free_states(piece.states);
+        if (!taken) return taken;
+    }
+    if (options_.every_ns > 0 && watermark != time_after_all) {
+        if (next_tick_ != time_before_all && watermark >= next_tick_) STREAM_TRY(tick(sink));
+        next_tick_ = tick_after(watermark, options_.every_ns);
+    }
+    return {};
+}
+
+// The sessions that close, and then those that go, at this instant.
+Result<void> Sessions::take_due(TimeNs time, std::vector<Piece>& pieces, Sink& sink) {
+    std::vector<Session*> closing;
+    std::vector<Session*> leaving;
+    // A session's entry may be older than the session: it goes back with what is known now.
+    while (!due_.empty() && due_.top().time == time) {
+        Session* session = due_.top().session;
+        due_.pop();
+        if (session->dead) {
+            delete session;
+            continue;
+        }
+        const TimeNs end = end_of(*session);
+        const TimeNs due = session->closed ? time_add(end, options_.allowed_lateness_ns) : end;
+        if (due > time) due_.push({due, session});
+        else (session->closed ? leaving : closing).push_back(session);
+    }
+    std::sort(closing.begin(), closing.end(), is_before);
+    std::sort(leaving.begin(), leaving.end(), is_before);
+    Result<void> result;
+    for (Session* session : closing) {
+        if (result) result = close(*session, pieces, sink);
+        if (options_.allowed_lateness_ns == 0) forget(session);
+        else due_.push({time_add(end_of(*session), options_.allowed_lateness_ns), session});
+    }
+    for (Session* session : leaving) {
+        if (result && !options_.changes) result = write(*session, sink, true);
+        forget(session);
+    }
+    return result;
+}
+
+Result<void> Sessions::close(Session& session, std::vector<Piece>& pieces, Sink& sink) {
+    session.closed = true;
+    if (options_.session_max_ns > 0) return cut(session, pieces);
+    return write(session, sink, options_.allowed_lateness_ns == 0);
+}
+
+Result<void> Sessions::write(Session& session, Sink& sink, bool is_final, bool only_changed) {
+    session.changed = false;
+    const Bounds bounds{session.first, end_of(session), false};
+    Values before;
+    if (!options_.has_revisions() && !options_.changes) {
+        return results_.write_plain(sink, bounds, session.key->bytes, session.states.get(), values_before(session, before));
+    }
+    Values values;
+    STREAM_TRY(results_.values(session.states.get(), bounds, values_before(session, before), values));
+    std::string core;
+    results_.append_core(core, bounds, session.key->bytes, values, nullptr);
+    if (only_changed && session.shown.size() == 1 && session.shown[0].history.last == core) return {};
+    used_ -= cost_of(session);
+    // Other versions of this session are no more.
+    Shown now{bounds.start, bounds.end, {}};
+    std::sort(session.shown.begin(), session.shown.end(), [](const Shown& a, const Shown& b) {
+        return a.end != b.end ? a.end < b.end : a.start < b.start;
+    });
+    for (Shown& shown : session.shown) {
+        if (shown.start == bounds.start && shown.end == bounds.end) {
+            now.history = std::move(shown.history);
+        } else {
+            results_.write_delete(sink, {shown.start, shown.end, false}, shown.history);
+        }
+    }
+    now.history.revision = session.revision;
+    results_.write(sink, bounds, std::move(core), &now.history, is_final);
+    session.revision = now.history.revision;
+    session.shown.clear();
+    session.shown.push_back(std::move(now));
+    used_ += cost_of(session);
+    return {};
+}
+
+// increase: closed sessions behind one that was corrected count from another value now.
+Result<void> Sessions::rewrite_later(const Session& session, Sink& sink) {
+    bool behind = false;
+    for (Session* other : session.key->sessions) {
+        if (behind && other->closed) STREAM_TRY(write(*other, sink, false, true));
+        behind = behind || other == &session;
+    }
+    return {};
+}
+
+// --max: greedily from the first event; a piece holds [first, first + max) and ends there, the last one
+// ends as a session does.
+Result<void> Sessions::cut(Session& session, std::vector<Piece>& pieces) {
+    std::sort(session.singles.begin(), session.singles.end(), [](const Single& a, const Single& b) {
+        return a.time != b.time ? a.time < b.time : a.position < b.position;
+    });
+    Values before;
+    values_before(session, before);
+    for (std::size_t i = 0; i < session.singles.size();) {
+        const TimeNs first = session.singles[i].time;
+        const TimeNs end = time_add(first, options_.session_max_ns);
+        pieces.push_back({{}, session.key->bytes, before, new_states()});
+        Piece& piece = pieces.back();
+        TimeNs last = first;
+        for (; i < session.singles.size() && session.singles[i].time < end; ++i) {
+            STREAM_TRY(plan_.merge(piece.states.get(), session.singles[i].states.get()));
+            last = session.singles[i].time;
+        }
+        const bool at_end = i == session.singles.size();
+        piece.bounds = {first, at_end ? time_add(last, options_.size_ns) : end, false};
+        if (plan_.has_increase()) take_last_numbers(piece.states, before);
+    }
+    return {};
+}
+
+// Pieces of different sessions come in the order of all results.
+Result<void> Sessions::write_pieces(std::vector<Piece>& pieces, Sink& sink) {
+    std::stable_sort(pieces.begin(), pieces.end(), [](const Piece& a, const Piece& b) {
+        if (a.bounds.end != b.bounds.end) return a.bounds.end < b.bounds.end;
+        if (a.bounds.start != b.bounds.start) return a.bounds.start < b.bounds.start;
+        return Keys::compare(a.key, b.key) < 0;
+    });
+    for (const Piece& piece : pieces) {
+        const Values* before = plan_.has_increase() ? &piece.before : nullptr;
+        STREAM_TRY(results_.write_plain(sink, piece.bounds, piece.key, piece.states.get(), before));
+    }
+    return {};
+}
+
+// Provisional results of the open sessions that changed.
+Result<void> Sessions::tick(Sink& sink) {
+    std::vector<Session*> open;
+    for (const auto& [bytes, key] : by_key_) {
+        for (Session* session : key->sessions) {
+            if (session->changed && !session->closed) open.push_back(session);
+        }
+    }
+    std::sort(open.begin(), open.end(), is_before);
+    for (Session* session : open) STREAM_TRY(write(*session, sink, false));
+    return {};
+}
+
+}  // namespace stream
