@@ -39,7 +39,7 @@ struct Shape {
     unsigned bits;
 };
 
-Shape shape_for(double error) {
+Shape compute_shape(double error) {
     const double wanted = 0.95 * error;  // the independence of bits in a line is not quite true
     Shape best{256, 8};
     double low = 2;
@@ -57,6 +57,14 @@ Shape shape_for(double error) {
         (found ? high : low) = bits_a_key;
     }
     return best;
+}
+
+// The same few errors come again and again, and a shape takes a third of a millisecond to find.
+Shape shape_for(double error) {
+    thread_local std::map<double, Shape> known;
+    const auto found = known.find(error);
+    if (found != known.end()) return found->second;
+    return known.emplace(error, compute_shape(error)).first->second;
 }
 
 // The places of a key's bits in its line, nine bits of hash each.

@@ -38,7 +38,8 @@ ask_fish() {
         fish --no-config -c "source completions/fish/${1%% *}.fish; complete -C '$1'" 2>&1 </dev/null | cut -f 1
 }
 ask_zsh() {
-    HOME=$scratch timeout 30 zsh -f tests/support/zsh_complete.zsh "$PWD/completions/zsh" "$1" 2>/dev/null </dev/null | awk '{ print $NF }'
+    HOME=$scratch timeout 30 zsh -f tests/support/zsh_complete.zsh "$PWD/completions/zsh" "$1" 2>/dev/null </dev/null |
+        awk '{ sub(/=$/, "", $NF); print $NF }' # zsh writes --option=, and takes the = back before a space
 }
 
 scratch=$(mktemp -d)
@@ -60,6 +61,8 @@ for shell in bash zsh fish; do
     verdict "$shell: stream-time repo" report "$(ask_$shell 'stream-time repo')"
     verdict "$shell: stream-gen or" orders "$(ask_$shell 'stream-gen or')"
     verdict "$shell: stream-cat --format comb" combined "$(ask_$shell 'stream-cat --format comb')"
+    verdict "$shell: stream-window --bad sk" skip "$(ask_$shell 'stream-window --bad sk')"
+    verdict "$shell: stream-window --bad READM" README.md "$(ask_$shell 'stream-window --bad READM')"
     for file in tools/*.cpp; do
         tool=${file##*/}
         tool=${tool%.cpp}

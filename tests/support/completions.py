@@ -39,7 +39,11 @@ def bash(tool, options, arguments):
               f"                mapfile -t COMPREPLY <<<\"$(compgen -W '{names}' -- \"$cur\")\"", "            else",
               f"                {file}mapfile -t COMPREPLY <<<\"$(compgen -W '{words}'{' -f' if takes_files else ''} -- \"$cur\")\"",
               "            fi", "            ;;", "    esac",
-              '    [[ ${COMPREPLY[0]-} ]] || COMPREPLY=()', "}", f"complete -F {function} {tool}"]
+              '    [[ ${COMPREPLY[0]-} ]] || COMPREPLY=()']
+    if any(word.endswith(":") for row in options + arguments for word in row["values"]):
+        # What follows a colon comes without a space.
+        lines.append('    if [[ ${#COMPREPLY[@]} -eq 1 && ${COMPREPLY[0]} == *: ]]; then compopt -o nospace 2>/dev/null; fi')
+    lines += ["}", f"complete -F {function} {tool}"]
     return lines
 
 
@@ -50,6 +54,9 @@ def zsh(tool, options, arguments):
         return text.replace("'", "'\\''")
 
     def action(kind, values):
+        if values and is_file(kind):
+            # A colon would end the action.
+            return f'{{_alternative "words\\:word\\:({" ".join(values)})" "files\\:FILE\\:_files"}}'
         if values:
             return "(" + " ".join(plain(value) for value in values) + ")"
         return "_files" if is_file(kind) else " "

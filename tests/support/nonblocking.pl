@@ -3,6 +3,7 @@
 # nonblocking.pl 0,1 COMMAND ARG…: runs it with these descriptors in non-blocking mode.
 use strict;
 use warnings;
+no warnings "once";
 use Fcntl;
 
 for my $number (split /,/, shift @ARGV) {

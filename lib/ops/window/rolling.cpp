@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+// Events, queues and answers; snapshots are in rolling_state.cpp.
 #include "ops/window/rolling.hpp"
 
 #include <algorithm>
 
-#include "json/number.hpp"
 #include "json/splice.hpp"
+#include "ops/window/costs.hpp"
 
 namespace stream {
 
@@ -13,8 +14,7 @@ Rolling::Rolling(WindowOptions options, AggregatePlan plan, Keys keys)
       plan_(std::move(plan)),
       keys_(std::move(keys)),
       results_(options_, plan_, keys_),
-      sliding_(options_.kind == WindowKind::sliding),
-      element_cost_(sizeof(Element) + plan_.state_bytes() + 24) {}
+      sliding_(options_.kind == WindowKind::sliding) {}
 
 Rolling::~Rolling() {
     for (auto& [key, queue] : by_key_) {
@@ -36,21 +36,55 @@ void Rolling::free_states(States& states) const {
     states.reset();
 }
 
-void Rolling::pop_front(Queue& queue) {
-    if (queue.front.empty()) {
-        // Turn the back stack over: each element takes in all behind it.
-        queue.front.reserve(queue.back.size());
-        while (!queue.back.empty()) {
-            Element element = std::move(queue.back.back());
-            queue.back.pop_back();
-            if (!queue.front.empty()) {
-                [[maybe_unused]] auto merged = plan_.merge(element.states.get(), queue.front.back().states.get());
-            }
-            queue.front.push_back(std::move(element));
-        }
-        free_states(queue.back_total);
+std::size_t Rolling::cost_of_total(const States& states) const {
+    if (states == nullptr) return 0;
+    return plan_.state_bytes() + 24 + (plan_.has_heap() ? plan_.heap_bytes(states.get()) : 0);
+}
+
+std::size_t Rolling::cost_of(const Element& element) const {
+    return sizeof(Element) + cost_of_total(element.states) + element.numbers.size() * sizeof(std::string);
+}
+
+// --- the queue ---------------------------------------------------------------------------------
+
+Result<void> Rolling::add(Queue& queue, Element element) {
+    Result<void> merged;
+    if (!plan_.is_heavy()) {
+        used_ -= cost_of_total(queue.back_total);
+        if (queue.back_total == nullptr) queue.back_total = new_states();
+        merged = plan_.merge(queue.back_total.get(), element.states.get());
+        used_ += cost_of_total(queue.back_total);
     }
+    used_ += cost_of(element);
+    queue.newest = element.time;
+    queue.back.push_back(std::move(element));
+    ++elements_;
+    return merged;
+}
+
+// The back stack becomes the front one: each element takes in all behind it.
+Result<void> Rolling::turn_over(Queue& queue) {
+    queue.front.reserve(queue.back.size());
+    used_ -= cost_of_total(queue.back_total);
+    free_states(queue.back_total);
+    Result<void> merged;
+    while (!queue.back.empty()) {
+        Element element = std::move(queue.back.back());
+        queue.back.pop_back();
+        if (!plan_.is_heavy() && !queue.front.empty() && merged) {
+            used_ -= cost_of(element);
+            merged = plan_.merge(element.states.get(), queue.front.back().states.get());
+            used_ += cost_of(element);
+        }
+        queue.front.push_back(std::move(element));
+    }
+    return merged;
+}
+
+Result<void> Rolling::pop_front(Queue& queue) {
+    if (queue.front.empty()) STREAM_TRY(turn_over(queue));
     Element& oldest = queue.front.back();
+    used_ -= cost_of(oldest);
     if (plan_.has_increase()) {
         queue.before.resize(plan_.size());
         for (std::size_t i = 0; i < plan_.size(); ++i) {
@@ -60,18 +94,32 @@ void Rolling::pop_front(Queue& queue) {
     free_states(oldest.states);
     queue.front.pop_back();
     --elements_;
-    used_ -= std::min(used_, element_cost_);
+    return {};
 }
 
+Result<void> Rolling::total(const Queue& queue, States& into) const {
+    if (plan_.is_heavy()) {
+        for (auto element = queue.front.rbegin(); element != queue.front.rend(); ++element) {
+            STREAM_TRY(plan_.merge(into.get(), element->states.get()));
+        }
+        for (const Element& element : queue.back) STREAM_TRY(plan_.merge(into.get(), element.states.get()));
+        return {};
+    }
+    if (!queue.front.empty()) STREAM_TRY(plan_.merge(into.get(), queue.front.back().states.get()));
+    if (queue.back_total != nullptr) STREAM_TRY(plan_.merge(into.get(), queue.back_total.get()));
+    return {};
+}
+
+// --- events ------------------------------------------------------------------------------------
+
 Result<void> Rolling::on_event(int, const Event& event, Sink& sink) {
-    const TimeNs time = sliding_ ? event.time : 0;
+    const TimeNs time = sliding_ ? event.time : 0;  // rows go by arrival
     if (sliding_ && !waiting_.empty() && waiting_.front().time < time) STREAM_TRY(answer_waiting(sink));
     Element element;
     element.time = time;
     element.states = new_states();
-    std::size_t grown = 0;
-    auto added = plan_.add(element.states.get(), event, time, grown);
-    if (!added) {
+    std::size_t heap = 0;
+    if (auto added = plan_.add(element.states.get(), event, time, heap); !added) {
         free_states(element.states);
         return added;
     }
@@ -85,67 +133,65 @@ Result<void> Rolling::on_event(int, const Event& event, Sink& sink) {
     auto found = by_key_.find(key);
     if (found == by_key_.end()) {
         found = by_key_.emplace(std::string(key), std::make_unique<Queue>()).first;
-        used_ += key.size() + sizeof(Queue) + 64;
+        used_ += cost_of_key(key) + sizeof(Queue);
     }
     Queue& queue = *found->second;
     if (sliding_) {
         const TimeNs oldest = time_sub(time, options_.size_ns);
-        while (queue.size() > 0 &&
-               (queue.front.empty() ? queue.back.front().time : queue.front.back().time) < oldest) {
-            pop_front(queue);
-        }
+        while (queue.size() > 0 && queue.oldest().time < oldest) STREAM_TRY(pop_front(queue));
     } else if (queue.size() == options_.rows) {
-        pop_front(queue);
+        STREAM_TRY(pop_front(queue));
     }
-    if (queue.back_total == nullptr) queue.back_total = new_states();
-    auto merged = plan_.merge(queue.back_total.get(), element.states.get());
-    queue.back.push_back(std::move(element));
-    queue.newest = time;
-    ++elements_;
-    used_ += element_cost_ + 2 * grown;
-    if (!merged) return merged;
+    STREAM_TRY(add(queue, std::move(element)));
     if (used_ > options_.memory_bytes) {
         return fail(ErrorKind::limit,
                     std::to_string(elements_) + " events in the windows need more than --memory " +
                         std::to_string(options_.memory_bytes >> 20) + "MiB",
                     plan_.advice());
     }
-    if (!sliding_) return answer(queue, event, sink);
+    if (!sliding_) {
+        Values values;
+        STREAM_TRY(answer(queue, event.time, values));
+        write(event.raw, event.time, values, sink);
+        return {};
+    }
     waiting_.push_back({&queue, std::string(event.raw), time, event.position});
+    used_ += sizeof(Waiting) + event.raw.size();
     return {};
 }
 
-Result<void> Rolling::answer(Queue& queue, const Event& event, Sink& sink) {
-    States total = new_states();
-    Result<void> merged;
-    if (!queue.front.empty()) merged = plan_.merge(total.get(), queue.front.back().states.get());
-    if (merged && queue.back_total != nullptr) merged = plan_.merge(total.get(), queue.back_total.get());
-    if (!merged) {
-        free_states(total);
-        return merged;
+Result<void> Rolling::answer(Queue& queue, TimeNs time, Values& values) {
+    States all = new_states();
+    auto summed = total(queue, all);
+    if (summed) {
+        if (plan_.has_increase()) queue.before.resize(plan_.size());
+        const Bounds bounds{time_sub(time, options_.size_ns), time, !sliding_};
+        summed = results_.values(all.get(), bounds, plan_.has_increase() ? &queue.before : nullptr, values);
     }
-    Bounds bounds{time_sub(event.time, options_.size_ns), event.time, !sliding_};
-    Values values;
-    if (plan_.has_increase()) queue.before.resize(plan_.size());
-    auto written = results_.values(total.get(), bounds, plan_.has_increase() ? &queue.before : nullptr, values);
-    free_states(total);
-    if (!written) return written;
-    line_.assign(event.raw);
+    free_states(all);
+    return summed;
+}
+
+void Rolling::write(std::string_view raw, TimeNs time, const Values& values, Sink& sink) {
+    line_.assign(raw);
     for (std::size_t i = 0; i < plan_.size(); ++i) {
         next_line_.clear();
         append_with_member(next_line_, line_, plan_.name(i), values[i]);
         line_.swap(next_line_);
     }
     sink.begin() += line_;
-    sink.end(event.time);
-    return {};
+    sink.end(time);
 }
 
 // All events of one time are there: each sees its peers.
 Result<void> Rolling::answer_waiting(Sink& sink) {
+    const Queue* answered = nullptr;
+    Values values;
     for (const Waiting& waiting : waiting_) {
-        const Event event{waiting.raw, waiting.time, waiting.position, nullptr};
-        STREAM_TRY(answer(*waiting.queue, event, sink));
+        if (waiting.queue != answered) STREAM_TRY(answer(*waiting.queue, waiting.time, values));
+        answered = waiting.queue;
+        write(waiting.raw, waiting.time, values, sink);
+        used_ -= sizeof(Waiting) + waiting.raw.size();
     }
     waiting_.clear();
     return {};
@@ -154,16 +200,16 @@ Result<void> Rolling::answer_waiting(Sink& sink) {
 Result<void> Rolling::on_watermark(TimeNs watermark, Sink& sink) {
     watermark_ = watermark;
     if (!waiting_.empty() && waiting_.front().time < watermark) STREAM_TRY(answer_waiting(sink));
-    if (sliding_ && watermark >= next_sweep_ && watermark != time_after_all) {
-        sweep();
+    if (sliding_ && watermark >= next_sweep_) {
+        STREAM_TRY(sweep());
         next_sweep_ = time_add(watermark, std::max<DurationNs>(options_.size_ns, ns_per_second));
     }
     return {};
 }
 
 // Keys that have been silent for longer than a window hold nothing that an event could still see.
-void Rolling::sweep() {
-    if (plan_.has_increase()) return;
+Result<void> Rolling::sweep() {
+    if (plan_.has_increase()) return {};
     const TimeNs oldest = time_sub(watermark_, options_.size_ns);
     for (auto entry = by_key_.begin(); entry != by_key_.end();) {
         Queue& queue = *entry->second;
@@ -171,90 +217,14 @@ void Rolling::sweep() {
             ++entry;
             continue;
         }
-        while (queue.size() > 0) pop_front(queue);
+        while (queue.size() > 0) STREAM_TRY(pop_front(queue));
+        used_ -= cost_of_total(queue.back_total) + cost_of_key(entry->first) + sizeof(Queue);
         free_states(queue.back_total);
-        used_ -= std::min(used_, entry->first.size() + sizeof(Queue) + 64);
         by_key_.erase(entry++);
     }
+    return {};
 }
 
 Result<void> Rolling::on_end(Sink& sink) { return answer_waiting(sink); }
-
-void Rolling::snapshot(StateWriter& writer) const {
-    writer.put_i64(watermark_);
-    writer.put_i64(next_sweep_);
-    const auto put_element = [&](const Element& element) {
-        writer.put_i64(element.time);
-        plan_.snapshot(element.states.get(), writer);
-        for (const std::string& number : element.numbers) writer.put_bytes(number);
-    };
-    writer.put_varint(by_key_.size());
-    for (const auto& [key, queue] : by_key_) {
-        writer.put_bytes(key);
-        writer.put_i64(queue->newest);
-        writer.put_varint(queue->before.size());
-        for (const std::string& value : queue->before) writer.put_bytes(value);
-        writer.put_varint(queue->front.size());
-        for (const Element& element : queue->front) put_element(element);
-        writer.put_varint(queue->back.size());
-        for (const Element& element : queue->back) put_element(element);
-    }
-    writer.put_varint(waiting_.size());
-    for (const Waiting& waiting : waiting_) {
-        for (const auto& [key, queue] : by_key_) {
-            if (queue.get() == waiting.queue) writer.put_bytes(key);
-        }
-        writer.put_bytes(waiting.raw);
-        writer.put_i64(waiting.time);
-        writer.put_u64(waiting.position);
-    }
-}
-
-Result<void> Rolling::restore(StateReader& reader) {
-    watermark_ = reader.get_i64();
-    next_sweep_ = reader.get_i64();
-    const auto more = [&](std::uint64_t& left) { return reader.ok() && left > 0 && left-- > 0; };
-    const auto get_element = [&](Element& element) -> Result<void> {
-        element.time = reader.get_i64();
-        element.states = new_states();
-        auto restored = plan_.restore(element.states.get(), reader);
-        if (plan_.has_increase()) {
-            element.numbers.resize(plan_.size());
-            for (std::string& number : element.numbers) number = reader.get_bytes();
-        }
-        ++elements_;
-        used_ += element_cost_ + plan_.heap_bytes(element.states.get());
-        return restored;
-    };
-    for (std::uint64_t keys = reader.get_varint(); more(keys);) {
-        Queue& queue = *by_key_.emplace(std::string(reader.get_bytes()), std::make_unique<Queue>()).first->second;
-        used_ += sizeof(Queue) + 64;
-        queue.newest = reader.get_i64();
-        for (std::uint64_t values = reader.get_varint(); more(values);) queue.before.emplace_back(reader.get_bytes());
-        for (std::uint64_t left = reader.get_varint(); more(left);) STREAM_TRY(get_element(queue.front.emplace_back()));
-        for (std::uint64_t left = reader.get_varint(); more(left);) {
-            Element& element = queue.back.emplace_back();
-            STREAM_TRY(get_element(element));
-            if (queue.back_total == nullptr) queue.back_total = new_states();
-            STREAM_TRY(plan_.merge(queue.back_total.get(), element.states.get()));
-        }
-    }
-    for (std::uint64_t left = reader.get_varint(); more(left);) {
-        const auto found = by_key_.find(reader.get_bytes());
-        if (found == by_key_.end()) return fail(ErrorKind::corrupt, "the saved state names a key it does not have");
-        Waiting waiting{found->second.get(), std::string(reader.get_bytes()), reader.get_i64(), reader.get_u64()};
-        waiting_.push_back(std::move(waiting));
-    }
-    return reader.check("the rows");
-}
-
-void Rolling::append_stats(std::string& out) const {
-    out += ",\"keys\":";
-    append_uint64(out, by_key_.size());
-    out += ",\"events_held\":";
-    append_uint64(out, elements_);
-    out += ",\"memory\":";
-    append_uint64(out, used_);
-}
 
 }  // namespace stream

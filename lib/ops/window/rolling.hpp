@@ -4,7 +4,9 @@
 // Each key keeps its events' states in a queue made of two stacks (the well-known way to aggregate over
 // a queue without taking anything back out of an aggregate): the front one holds, for each event, the
 // merge of it and all behind it in that stack; the back one holds single events and their merge. An
-// event costs a bounded number of merges on average.
+// event costs a bounded number of merges on average. Aggregates whose states are large (percentiles,
+// collect, sketches) would make that stack quadratic: for them the states stay single, and an answer
+// merges them all.
 #pragma once
 
 #include <deque>
@@ -35,16 +37,17 @@ private:
 
     struct Element {
         TimeNs time = 0;
-        States states;     // back: of this event; front: of it and of all behind it in the front stack
-        Values numbers;    // increase only: this event's own values
+        States states;   // back: of this event; front: of it and, where states are small, of all behind it there
+        Values numbers;  // increase only: this event's own values
     };
     struct Queue {
         std::vector<Element> front;  // oldest last
         std::vector<Element> back;   // newest last
-        States back_total;
-        Values before;  // increase: of the last event that left
-        std::size_t size() const { return front.size() + back.size(); }
+        States back_total;           // null where there is nothing in the back, or states are large
+        Values before;               // increase: of the last event that left
         TimeNs newest = time_before_all;
+        std::size_t size() const { return front.size() + back.size(); }
+        const Element& oldest() const { return front.empty() ? back.front() : front.back(); }
     };
     struct Waiting {  // sliding: an event whose peers may still come
         Queue* queue;
@@ -52,26 +55,32 @@ private:
         TimeNs time;
         std::uint64_t position;
     };
+    using ByKey = KeyMap<std::unique_ptr<Queue>>;
 
     States new_states() const;
     void free_states(States& states) const;
-    void pop_front(Queue& queue);
-    Result<void> answer(Queue& queue, const Event& event, Sink& sink);
+    std::size_t cost_of(const Element& element) const;
+    std::size_t cost_of_total(const States& states) const;
+    Result<void> add(Queue& queue, Element element);
+    Result<void> pop_front(Queue& queue);
+    Result<void> turn_over(Queue& queue);
+    Result<void> total(const Queue& queue, States& into) const;
+    Result<void> answer(Queue& queue, TimeNs time, Values& values);
+    void write(std::string_view raw, TimeNs time, const Values& values, Sink& sink);
     Result<void> answer_waiting(Sink& sink);
-    void sweep();
+    Result<void> sweep();
 
     WindowOptions options_;
     AggregatePlan plan_;
     Keys keys_;
     Results results_;
     bool sliding_;
-    KeyMap<std::unique_ptr<Queue>> by_key_;
+    ByKey by_key_;
     std::deque<Waiting> waiting_;
     TimeNs watermark_ = time_before_all;
     TimeNs next_sweep_ = time_before_all;
     std::size_t elements_ = 0;
     std::size_t used_ = 0;
-    std::size_t element_cost_;
     std::string scratch_;
     std::string line_;
     std::string next_line_;

@@ -18,6 +18,7 @@ Sessions::~Sessions() {
     while (!due_.empty()) {
         Session* session = due_.top().session;
         due_.pop();
+        if (--session->entries > 0) continue;
         free_states(session->states);
         for (Single& single : session->singles) free_states(single.states);
         delete session;
@@ -45,10 +46,16 @@ Sessions::Session* Sessions::new_session(Key& key, TimeNs first, TimeNs last) {
     const auto place = std::upper_bound(key.sessions.begin(), key.sessions.end(), first,
                                         [](TimeNs time, const Session* other) { return time < other->first; });
     key.sessions.insert(place, session);
-    due_.push({end_of(*session), session});
+    expect(session, end_of(*session));
     ++live_;
     used_ += cost_of(*session);
     return session;
+}
+
+// An entry in the queue; a session opened again has more than one.
+void Sessions::expect(Session* session, TimeNs time) {
+    due_.push({time, session});
+    ++session->entries;
 }
 
 std::size_t Sessions::cost_of(const Session& session) const {
@@ -163,6 +170,7 @@ Result<void> Sessions::on_event(int, const Event& event, Sink& sink) {
         STREAM_TRY(write(session, sink, false));
         return plan_.has_increase() ? rewrite_later(session, sink) : Result<void>{};
     }
+    if (session.closed) expect(&session, end_of(session));  // opened again
     session.closed = false;
     return {};
 }
@@ -199,8 +207,10 @@ void Sessions::forget(Session* session) {
     }
     free_states(session->states);
     for (Single& single : session->singles) free_states(single.states);
+    session->singles.clear();
     key.sessions.erase(std::find(key.sessions.begin(), key.sessions.end(), session));
-    delete session;
+    session->dead = true;
+    if (session->entries == 0) delete session;
     --live_;
     if (const auto place = by_key_.find(key.bytes); place != by_key_.end()) forget_if_empty(place);
 }

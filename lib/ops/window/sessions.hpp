@@ -53,7 +53,8 @@ private:
         std::uint64_t revision = 0;
         bool closed = false;
         bool changed = false;  // since it was written, for --every
-        bool dead = false;     // joined another; only the queue still knows it
+        bool dead = false;     // gone, or joined another: only the queue still knows it
+        unsigned entries = 0;  // in the queue
     };
     struct Key {
         std::string bytes;
@@ -75,6 +76,7 @@ private:
 
     TimeNs end_of(const Session& session) const { return time_add(session.last, options_.size_ns); }
     bool is_past(TimeNs time) const { return time < watermark_ || watermark_ == time_after_all; }
+    void expect(Session* session, TimeNs time);
     Result<Session*> join(Key& key, TimeNs time);
     Result<void> absorb(Session& into, Session& from);
     void forget(Session* session);

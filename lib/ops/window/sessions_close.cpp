@@ -39,22 +39,25 @@ Result<void> Sessions::take_due(TimeNs time, std::vector<Piece>& pieces, Sink& s
     while (!due_.empty() && due_.top().time == time) {
         Session* session = due_.top().session;
         due_.pop();
+        --session->entries;
         if (session->dead) {
-            delete session;
+            if (session->entries == 0) delete session;
             continue;
         }
         const TimeNs end = end_of(*session);
         const TimeNs due = session->closed ? time_add(end, options_.allowed_lateness_ns) : end;
-        if (due > time) due_.push({due, session});
+        if (due > time) expect(session, due);
         else (session->closed ? leaving : closing).push_back(session);
     }
-    std::sort(closing.begin(), closing.end(), is_before);
-    std::sort(leaving.begin(), leaving.end(), is_before);
+    for (auto* sessions : {&closing, &leaving}) {
+        std::sort(sessions->begin(), sessions->end(), is_before);
+        sessions->erase(std::unique(sessions->begin(), sessions->end()), sessions->end());
+    }
     Result<void> result;
     for (Session* session : closing) {
         if (result) result = close(*session, pieces, sink);
         if (options_.allowed_lateness_ns == 0) forget(session);
-        else due_.push({time_add(end_of(*session), options_.allowed_lateness_ns), session});
+        else expect(session, time_add(end_of(*session), options_.allowed_lateness_ns));
     }
     for (Session* session : leaving) {
         if (result && !options_.changes) result = write(*session, sink, true);

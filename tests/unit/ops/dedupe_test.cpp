@@ -349,7 +349,11 @@ std::vector<std::string> run(const Dials& dials, const std::vector<Input>& event
     TimeNs watermark = time_before_all;
     std::uint64_t position = 0;
     for (const Input& event : events) {
-        EXPECT_TRUE(feed(*dedupe, event, sink, position++));
+        const auto fed = feed(*dedupe, event, sink, position++);
+        if (!fed) {
+            ADD_FAILURE() << fed.error().message();
+            return {};
+        }
         highest = std::max(highest, event.time);
         if (position % static_cast<std::uint64_t>(every) == 0 && highest - dials.disorder > watermark) {
             watermark = highest - dials.disorder;
