@@ -139,7 +139,7 @@ Result<InputReader::Fill> InputReader::fill_text() {
             pending_at_ = 0;
         }
         const std::size_t have = pending_.size();
-        const std::size_t wanted = std::min(text_read_max_, text_block);
+        const std::size_t wanted = text_block;
         pending_.resize(have + wanted);
         auto outcome = source_->read({pending_.data() + have, wanted});
         pending_.resize(have + (outcome && outcome->status == ReadOutcome::Status::data ? outcome->size : 0));

@@ -53,7 +53,6 @@ public:
     ByteSource& source() { return *source_; }
     const ByteSource& source() const { return *source_; }
     std::uint64_t bytes_read() const { return bytes_read_; }
-    void limit_reads(std::size_t bytes) { lines_.limit_reads(bytes); text_read_max_ = bytes; }
 
 private:
     Result<Fill> fill_text();
@@ -81,7 +80,6 @@ private:
     std::size_t pending_at_ = 0;
     std::uint64_t pending_offset_ = 0;
     std::uint64_t text_lines_ = 0;
-    std::size_t text_read_max_ = SIZE_MAX;
     bool text_end_ = false;
     bool text_began_ = false;
     std::string converted_;

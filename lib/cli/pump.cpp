@@ -143,11 +143,8 @@ struct Pump::Impl {
         input->reader = std::make_unique<InputReader>(display_name(path), std::move(*source), fields,
                                                       input->format.get(), plan.line_max);
         input->heard_ns = clock_ns(CLOCK_MONOTONIC);
-        if (const char* reads = test_read_size) input->reader->limit_reads(static_cast<std::size_t>(std::atoi(reads)));
         return input;
     }
-
-    const char* test_read_size = nullptr;
 
     // --- failures ------------------------------------------------------------------------------
 
@@ -774,7 +771,6 @@ struct Pump::Impl {
         }
         release_scanner = std::make_unique<Scanner>(fields);
         if (plan.files.empty()) plan.files.emplace_back("-");
-        test_read_size = ::getenv("STREAM_TEST_READ");
         auto made = Progress::make(diagnostics, plan.progress, plan.stats_path);
         if (!made) return pass_on(made);
         progress = std::move(*made);

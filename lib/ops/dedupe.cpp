@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ops/dedupe.hpp"
 
-#include <algorithm>
-#include <cmath>
-
-#include <fmt/format.h>
-
 #include "base/check.hpp"
 #include "base/text.hpp"
 #include "json/canonical.hpp"
 #include "ops/dedupe/keep_last.hpp"
 #include "ops/dedupe/summaries.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
 
 namespace stream {
 namespace {
@@ -26,7 +26,8 @@ bool is_canonical(const Value& value) {
     if (value.type == Type::string) return !value.escaped;
     if (value.type == Type::boolean_false || value.type == Type::boolean_true) return true;
     if (value.type != Type::number || value.text.size() > 18 || value.text == "-0") return false;
-    return std::all_of(value.text.begin(), value.text.end(), [](char c) { return (c >= '0' && c <= '9') || c == '-'; });
+    return std::all_of(value.text.begin(), value.text.end(),
+                       [](char c) { return (c >= '0' && c <= '9') || c == '-'; });
 }
 
 tl::unexpected<Error> other_form() {
@@ -56,13 +57,15 @@ Result<void> DedupeOptions::validate() const {
 }
 
 Result<void> DedupeKey::check(const Value& value, std::size_t field) const {
-    if (!value.is_nothing()) [[likely]] return {};
+    if (!value.is_nothing()) [[likely]]
+        return {};
     return fail(ErrorKind::data, fmt::format("no key: {} is {}", quoted(fields_[field]),
                                              value.type == Type::null ? "null" : "missing"));
 }
 
 Result<std::string_view> DedupeKey::of(const Value* values) {
-    if (fields_.size() == 1 && is_canonical(values[0])) [[likely]] return values[0].text;
+    if (fields_.size() == 1 && is_canonical(values[0])) [[likely]]
+        return values[0].text;
     scratch_.clear();
     for (std::size_t i = 0; i < fields_.size(); ++i) {
         STREAM_TRY(check(values[i], i));
@@ -94,11 +97,21 @@ Dedupe::~Dedupe() = default;
 void Dedupe::make_state() {
     const DurationNs within = options_.within.value_or(0);
     switch (mode_) {
-        case Mode::exact: exact_.emplace(options_.limits); break;
-        case Mode::exact_within: timed_.emplace(options_.limits, within); break;
-        case Mode::approx: bloom_.emplace(options_.approx_error, first_filter_keys); break;
-        case Mode::approx_within: timed_bloom_.emplace(options_.approx_error, within); break;
-        case Mode::keep_last: keep_last_ = std::make_unique<KeepLast>(options_.limits, within); break;
+        case Mode::exact:
+            exact_.emplace(options_.limits);
+            break;
+        case Mode::exact_within:
+            timed_.emplace(options_.limits, within);
+            break;
+        case Mode::approx:
+            bloom_.emplace(options_.approx_error, first_filter_keys);
+            break;
+        case Mode::approx_within:
+            timed_bloom_.emplace(options_.approx_error, within);
+            break;
+        case Mode::keep_last:
+            keep_last_ = std::make_unique<KeepLast>(options_.limits, within);
+            break;
         case Mode::summary:
             summaries_ = std::make_unique<Summaries>(options_.limits, options_.within, options_.summary);
             break;
@@ -121,7 +134,8 @@ void Dedupe::announce(const Value* values, TimeNs time) {
 }
 
 Result<void> Dedupe::check_memory(std::size_t used) const {
-    if (used <= options_.limits.memory_bytes) [[likely]] return {};
+    if (used <= options_.limits.memory_bytes) [[likely]]
+        return {};
     return fail(ErrorKind::limit,
                 fmt::format("the approximate set of keys needs {} bytes, more than --memory {}", used,
                             options_.limits.memory_bytes),
@@ -130,12 +144,17 @@ Result<void> Dedupe::check_memory(std::size_t used) const {
 
 Result<bool> Dedupe::is_new(const Hash128& hash, const Event& event, Sink& sink) {
     switch (mode_) {
-        case Mode::exact: return exact_->insert(hash);
-        case Mode::exact_within: return timed_->insert(hash, event.time);
-        case Mode::keep_last: return keep_last_->add(hash, event);
-        case Mode::summary: return summaries_->add(hash, event, sink);
+        case Mode::exact:
+            return exact_->insert(hash);
+        case Mode::exact_within:
+            return timed_->insert(hash, event.time);
+        case Mode::keep_last:
+            return keep_last_->add(hash, event);
+        case Mode::summary:
+            return summaries_->add(hash, event, sink);
         case Mode::approx:
-        case Mode::approx_within: break;
+        case Mode::approx_within:
+            break;
     }
     const bool is_new = bloom_ ? bloom_->insert(hash) : timed_bloom_->insert(hash, event.time);
     if (is_new && written_ % memory_check_every == 0) STREAM_TRY(check_memory(memory_used()));
@@ -187,12 +206,18 @@ TimeNs Dedupe::output_watermark(TimeNs watermark) const {
 
 std::size_t Dedupe::memory_used() const {
     switch (mode_) {
-        case Mode::exact: return exact_->memory_used();
-        case Mode::exact_within: return timed_->memory_used();
-        case Mode::approx: return bloom_->memory();
-        case Mode::approx_within: return timed_bloom_->memory();
-        case Mode::keep_last: return keep_last_->memory_used();
-        case Mode::summary: return summaries_->memory_used();
+        case Mode::exact:
+            return exact_->memory_used();
+        case Mode::exact_within:
+            return timed_->memory_used();
+        case Mode::approx:
+            return bloom_->memory();
+        case Mode::approx_within:
+            return timed_bloom_->memory();
+        case Mode::keep_last:
+            return keep_last_->memory_used();
+        case Mode::summary:
+            return summaries_->memory_used();
     }
     return 0;
 }
@@ -244,8 +269,9 @@ void Dedupe::append_stats(std::string& out) const {
     if (timed_bloom_) keys = timed_bloom_->size();
     if (keep_last_) count(*keep_last_);
     if (summaries_) count(*summaries_);
-    out += fmt::format(R"(,"written":{},"repeats":{},"late":{},"keys":{},"held":{},"state_bytes":{},"spilled_bytes":{})",
-                       written_, repeats_, late_, keys, keep_last_ ? keep_last_->held() : 0, memory_used(), spilled);
+    out += fmt::format(
+        R"(,"written":{},"repeats":{},"late":{},"keys":{},"held":{},"state_bytes":{},"spilled_bytes":{})",
+        written_, repeats_, late_, keys, keep_last_ ? keep_last_->held() : 0, memory_used(), spilled);
 }
 
 }  // namespace stream

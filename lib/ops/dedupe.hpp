@@ -9,17 +9,17 @@
 // --keep last (dedupe/keep_last.hpp), --summary (dedupe/summaries.hpp) and --approx change what is kept.
 #pragma once
 
+#include "base/error.hpp"
+#include "ops/operator.hpp"
+#include "state/bloom.hpp"
+#include "state/key_set.hpp"
+
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "base/error.hpp"
-#include "ops/operator.hpp"
-#include "state/bloom.hpp"
-#include "state/key_set.hpp"
 
 namespace stream {
 

@@ -40,11 +40,15 @@ Result<void> check_kind(const WindowOptions& o) {
     const bool rolling = o.kind == WindowKind::sliding || o.kind == WindowKind::rows;
     const bool all = o.kind == WindowKind::all;
     if (o.kind == WindowKind::rows && o.rows == 0) return fail(ErrorKind::usage, "rows needs a number of rows of at least 1");
-    if (!all && o.kind != WindowKind::rows && o.zone == nullptr && o.size_ns <= 0) {
+    const bool calendar = o.zone != nullptr && fixed;
+    if (!all && o.kind != WindowKind::rows && (calendar ? o.unit_count : o.size_ns) <= 0) {
         return fail(ErrorKind::usage, std::string(kind_name(o.kind)) + " needs a duration greater than 0");
     }
-    if (o.kind == WindowKind::hopping && o.zone == nullptr && o.advance_ns <= 0) {
+    if (o.kind == WindowKind::hopping && (calendar ? o.advance_count : o.advance_ns) <= 0) {
         return fail(ErrorKind::usage, "hopping needs an ADVANCE greater than 0");
+    }
+    for (const DurationNs duration : {o.allowed_lateness_ns, o.every_ns, o.session_max_ns, o.fill_ns}) {
+        if (duration < 0) return fail(ErrorKind::usage, "a duration of options is not negative");
     }
     STREAM_TRY(refuse(o.offset_ns != 0 && !fixed, "--offset", o.kind));
     STREAM_TRY(refuse(o.zone != nullptr && !fixed, "--tz", o.kind));
@@ -74,12 +78,12 @@ Result<void> check_overlap(const WindowOptions& o, const AggregatePlan& plan) {
         if (count % o.advance_count != 0) return fail(ErrorKind::usage, "with --tz, SIZE is a multiple of ADVANCE");
         overlap = count / o.advance_count;
     } else {
-        overlap = o.size_ns / o.advance_ns;
+        overlap = (o.size_ns - 1) / o.advance_ns + 1;
     }
     if (overlap > percentile_overlap_max && plan.is_exact_percentile()) {
         return fail(ErrorKind::usage,
                     "exact percentiles over " + std::to_string(overlap) + " overlapping windows cost too much",
-                    plan.advice().substr(0, plan.advice().find(" needs")) + " has a stated error and little cost");
+                    plan.approximate_percentile() + " has a stated error and little cost");
     }
     if (overlap > overlap_max) {
         return fail(ErrorKind::usage, "each event would be in " + std::to_string(overlap) + " windows, more than " +
@@ -89,26 +93,44 @@ Result<void> check_overlap(const WindowOptions& o, const AggregatePlan& plan) {
     return {};
 }
 
-Result<void> check_names(const WindowOptions& o, const AggregatePlan& plan, const Keys& keys) {
-    std::vector<std::string> names = keys.top_names();
-    if (o.kind == WindowKind::all) {
-        names.emplace_back("ts");
-    } else if (o.kind != WindowKind::sliding && o.kind != WindowKind::rows) {
-        names.emplace_back("window_start");
-        names.emplace_back("window_end");
-    } else {
-        names.clear();  // the event's own members are replaced, which may be meant
-    }
+// What a result has besides its aggregates; empty where the event's own members are replaced, which may
+// be meant.
+std::vector<std::string> reserved_names(const WindowOptions& o) {
+    std::vector<std::string> names;
+    if (o.kind == WindowKind::sliding || o.kind == WindowKind::rows) return names;
+    if (o.kind == WindowKind::all) names = {"ts"};
+    else names = {"window_start", "window_end"};
     if (o.has_revisions() && !o.changes) {
         names.emplace_back("revision");
         names.emplace_back("final");
     }
-    for (std::size_t i = 0; i < plan.size(); ++i) {
-        if (std::find(names.begin(), names.end(), plan.name(i)) != names.end()) {
-            return fail(ErrorKind::usage, "a result would have two members " + stream::quoted(plan.name(i)),
-                        "another name: OTHER=" + plan.spec(i).function +
-                            (plan.spec(i).field.empty() ? "" : ":" + plan.spec(i).field));
+    return names;
+}
+
+Result<void> check_names(const WindowOptions& o, const AggregatePlan& plan, const Keys& keys) {
+    std::vector<std::string> names = reserved_names(o);
+    const auto is_taken = [&](const std::string& name) { return std::find(names.begin(), names.end(), name) != names.end(); };
+    const auto twice = [](const std::string& name, std::string hint) {
+        return fail(ErrorKind::usage, "a result would have two members " + stream::quoted(name), std::move(hint));
+    };
+    if (!names.empty()) {
+        for (std::size_t i = 0; i < keys.size(); ++i) {
+            const KeySpec& key = o.by[i];
+            const std::string& member = key.name.empty() ? key.path.steps[0].name : key.name;
+            if (is_taken(member)) return twice(member, "another name: --by OTHER=" + key.path.text);
         }
+        for (std::string& name : keys.top_names()) names.push_back(std::move(name));
+    }
+    for (std::size_t i = 0; i < plan.size(); ++i) {
+        const AggregateSpec& spec = plan.spec(i);
+        const std::string hint = "another name: OTHER=" + spec.function + (spec.field.empty() ? "" : ":" + spec.field);
+        if (is_taken(spec.name)) return twice(spec.name, hint);
+        if (!o.compare) continue;
+        for (std::size_t k = 0; k < plan.size(); ++k) {
+            if (spec.name == plan.name(k) + "_before" || spec.name == plan.name(k) + "_change") return twice(spec.name, hint);
+        }
+        if (is_taken(spec.name + "_before")) return twice(spec.name + "_before", hint);
+        if (is_taken(spec.name + "_change")) return twice(spec.name + "_change", hint);
     }
     if (!o.top_by.empty()) {
         for (std::size_t i = 0; i < plan.size(); ++i) {
@@ -124,27 +146,29 @@ Result<void> check_names(const WindowOptions& o, const AggregatePlan& plan, cons
 }
 
 // A stage behind one that revises its results takes only the last word on each window.
+// A template, so that the calls to the windows are direct.
+template <class Windows>
 class FinalOnly final : public Operator {
 public:
-    FinalOnly(std::unique_ptr<Operator> inner, std::size_t revision, std::size_t is_final)
-        : inner_(std::move(inner)), revision_(revision), final_(is_final) {}
+    FinalOnly(WindowOptions options, AggregatePlan plan, Keys keys, std::size_t revision, std::size_t is_final)
+        : inner_(std::move(options), std::move(plan), std::move(keys)), revision_(revision), final_(is_final) {}
 
     Result<void> on_event(int input, const Event& event, Sink& sink) override {
         if (event.values[revision_].type == Type::number && event.values[final_].type == Type::boolean_false) [[unlikely]] {
             ++left_;
             return {};
         }
-        return inner_->on_event(input, event, sink);
+        return inner_.on_event(input, event, sink);
     }
-    Result<void> on_watermark(TimeNs watermark, Sink& sink) override { return inner_->on_watermark(watermark, sink); }
-    Result<void> on_end(Sink& sink) override { return inner_->on_end(sink); }
+    Result<void> on_watermark(TimeNs watermark, Sink& sink) override { return inner_.on_watermark(watermark, sink); }
+    Result<void> on_end(Sink& sink) override { return inner_.on_end(sink); }
     void snapshot(StateWriter& writer) const override {
         writer.put_u64(left_);
-        inner_->snapshot(writer);
+        inner_.snapshot(writer);
     }
     Result<void> restore(StateReader& reader) override {
         left_ = reader.get_u64();
-        return inner_->restore(reader);
+        return inner_.restore(reader);
     }
     std::string closing_remark() const override {
         if (left_ == 0) return {};
@@ -152,19 +176,25 @@ public:
                " left out: only final ones are counted";
     }
     void append_stats(std::string& out) const override {
-        inner_->append_stats(out);
+        inner_.append_stats(out);
         out += ",\"provisional_left\":";
         append_uint64(out, left_);
     }
 
 private:
-    std::unique_ptr<Operator> inner_;
+    Windows inner_;
     std::size_t revision_;
     std::size_t final_;
     std::uint64_t left_ = 0;
 };
 
 }  // namespace
+
+bool WindowOptions::uses_time() const {
+    if (needs_time() || kind == WindowKind::all) return true;
+    return std::any_of(aggregates.begin(), aggregates.end(),
+                       [](const AggregateSpec& spec) { return spec.function == "span"; });
+}
 
 Result<std::unique_ptr<Operator>> make_window(WindowOptions options, FieldSet& fields) {
     STREAM_TRY(check_kind(options));
@@ -183,22 +213,19 @@ Result<std::unique_ptr<Operator>> make_window(WindowOptions options, FieldSet& f
     fields.expect_rarely(revision_slot);
     fields.expect_rarely(final_slot);
     const WindowKind kind = options.kind;
-    std::unique_ptr<Operator> made;
+    const auto make = [&]<class Windows>() -> std::unique_ptr<Operator> {
+        return std::make_unique<FinalOnly<Windows>>(std::move(options), std::move(*plan), std::move(keys), revision_slot,
+                                                    final_slot);
+    };
     switch (kind) {
         case WindowKind::tumbling:
         case WindowKind::hopping:
-        case WindowKind::all:
-            made = std::make_unique<FixedWindows>(std::move(options), std::move(*plan), std::move(keys));
-            break;
-        case WindowKind::session:
-            made = std::make_unique<Sessions>(std::move(options), std::move(*plan), std::move(keys));
-            break;
+        case WindowKind::all: return make.operator()<FixedWindows>();
+        case WindowKind::session: return make.operator()<Sessions>();
         case WindowKind::sliding:
-        case WindowKind::rows:
-            made = std::make_unique<Rolling>(std::move(options), std::move(*plan), std::move(keys));
-            break;
+        case WindowKind::rows: break;
     }
-    return std::make_unique<FinalOnly>(std::move(made), revision_slot, final_slot);
+    return make.operator()<Rolling>();
 }
 
 }  // namespace stream

@@ -58,8 +58,10 @@ struct WindowOptions {
     bool has_revisions() const { return allowed_lateness_ns > 0 || every_ns > 0; }
     // Events are wanted in event-time order (the pump brings them so).
     bool wants_order() const { return kind == WindowKind::sliding; }
-    // Event time means something here (`all` uses it where there is one).
+    // Event time means something here.
     bool needs_time() const { return kind != WindowKind::rows && kind != WindowKind::all; }
+    // It is used where an event has one: `all` writes the newest, and a `span` of rows is one of time.
+    bool uses_time() const;
 };
 
 // Checks what belongs together and registers the fields. ErrorKind::usage.

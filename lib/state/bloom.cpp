@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "state/bloom.hpp"
 
+#include "base/check.hpp"
+#include "base/int128.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
 #include <new>
-
-#include "base/check.hpp"
-#include "base/int128.hpp"
 
 namespace stream {
 namespace {
@@ -86,10 +86,12 @@ bool each_bit(const Hash128& hash, unsigned bits, Use&& use) {
 
 void BloomFilter::Free::operator()(void* memory) const { std::free(memory); }
 
-BloomFilter::BloomFilter(std::uint64_t keys, double error) : keys_(std::clamp<std::uint64_t>(keys, 1, keys_max)) {
+BloomFilter::BloomFilter(std::uint64_t keys, double error)
+    : keys_(std::clamp<std::uint64_t>(keys, 1, keys_max)) {
     const Shape shape = shape_for(error);
     bits_ = shape.bits;
-    lines_ = static_cast<std::uint64_t>(std::ceil(static_cast<double>(keys_) * shape.bits_a_key / line_bits)) + 1;
+    lines_ =
+        static_cast<std::uint64_t>(std::ceil(static_cast<double>(keys_) * shape.bits_a_key / line_bits)) + 1;
     // From the system a large zeroed piece costs nothing until it is touched.
     memory_.reset(std::calloc(lines_ + 1, sizeof(Line)));
     if (memory_ == nullptr) throw std::bad_alloc();
@@ -103,7 +105,8 @@ const BloomFilter::Line& BloomFilter::line_of(const Hash128& hash) const {
 
 bool BloomFilter::contains(const Hash128& hash) const {
     const Line& line = line_of(hash);
-    return each_bit(hash, bits_, [&](std::uint64_t word, std::uint64_t bit) { return (line.words[word] & bit) != 0; });
+    return each_bit(hash, bits_,
+                    [&](std::uint64_t word, std::uint64_t bit) { return (line.words[word] & bit) != 0; });
 }
 
 void BloomFilter::insert(const Hash128& hash) {
@@ -137,7 +140,8 @@ void ScalableBloom::add_layer() {
 }
 
 bool ScalableBloom::contains(const Hash128& hash) const {
-    return std::any_of(layers_.rbegin(), layers_.rend(), [&](const auto& layer) { return layer.contains(hash); });
+    return std::any_of(layers_.rbegin(), layers_.rend(),
+                       [&](const auto& layer) { return layer.contains(hash); });
 }
 
 bool ScalableBloom::insert(const Hash128& hash) {
@@ -192,7 +196,8 @@ Result<void> ScalableBloom::restore(StateReader& reader) {
 TimedBloom::TimedBloom(double error, DurationNs within)
     : error_(error / generations_looked_at),
       within_(within),
-      width_(std::max<DurationNs>(1, within / generations_in_within + (within % generations_in_within != 0))) {}
+      width_(
+          std::max<DurationNs>(1, within / generations_in_within + (within % generations_in_within != 0))) {}
 
 // A generation is probably about as large as the ones before it.
 std::uint64_t TimedBloom::first_keys() const {

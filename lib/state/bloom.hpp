@@ -8,16 +8,16 @@
 // textbook formula.
 #pragma once
 
+#include "base/error.hpp"
+#include "state/bytes.hpp"
+#include "state/key_hash.hpp"
+#include "time/timestamp.hpp"
+
 #include <cstddef>
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <vector>
-
-#include "base/error.hpp"
-#include "state/bytes.hpp"
-#include "state/key_hash.hpp"
-#include "time/timestamp.hpp"
 
 namespace stream {
 

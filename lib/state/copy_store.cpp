@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "state/copy_store.hpp"
 
-#include <algorithm>
-#include <cstring>
+#include "base/check.hpp"
 
 #include <fmt/format.h>
 
-#include "base/check.hpp"
+#include <algorithm>
+#include <cstring>
 
 namespace stream {
 namespace {
@@ -52,7 +52,8 @@ Result<CopyStore::Ref> CopyStore::add(TimeNs time, std::string_view bytes) {
 }
 
 Result<void> CopyStore::move_oldest_to_file() {
-    const auto oldest = std::find_if(segments_.begin(), segments_.end(), [](const auto& s) { return !s.in_file; });
+    const auto oldest =
+        std::find_if(segments_.begin(), segments_.end(), [](const auto& s) { return !s.in_file; });
     if (oldest == segments_.end() || &*oldest == &segments_.back()) return {};
     Segment& segment = *oldest;
     if (on_disk_ + segment.size > limits_.spill_bytes) {
@@ -101,7 +102,8 @@ Result<CopyStore::Copy> CopyStore::read(Ref ref) {
     std::uint32_t length = 0;
     std::memcpy(&copy.time, head, 8);
     std::memcpy(&length, head + 8, 4);
-    if (length > segment->size - at - head_size) return fail(ErrorKind::corrupt, "a kept event is not where it was");
+    if (length > segment->size - at - head_size)
+        return fail(ErrorKind::corrupt, "a kept event is not where it was");
     buffer_.resize(length);
     STREAM_TRY(read_segment(*segment, at + head_size, buffer_));
     copy.bytes = buffer_;
@@ -113,7 +115,8 @@ void CopyStore::expire(TimeNs before) {
         Segment& segment = segments_.front();
         if (segment.in_file) {
             file_->punch(segment.file_slot * segment_bytes_, slots_of(segment) * segment_bytes_);
-            for (std::uint64_t i = 0; i < slots_of(segment); ++i) free_slots_.push_back(segment.file_slot + i);
+            for (std::uint64_t i = 0; i < slots_of(segment); ++i)
+                free_slots_.push_back(segment.file_slot + i);
             on_disk_ -= segment.size;
         } else {
             in_memory_ -= segment.bytes.capacity();
@@ -142,7 +145,8 @@ Result<void> CopyStore::restore(StateReader& reader) {
     end_ = reader.get_varint();
     const std::uint64_t count = reader.get_varint();
     STREAM_TRY(reader.check("kept events"));
-    if (version != state_version) return fail(ErrorKind::corrupt, "the saved state of kept events has another form");
+    if (version != state_version)
+        return fail(ErrorKind::corrupt, "the saved state of kept events has another form");
     Ref last = 0;
     for (std::uint64_t i = 0; i < count; ++i) {
         Segment segment;

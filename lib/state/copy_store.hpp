@@ -3,6 +3,11 @@
 // an unnamed file. They go in segments, when all of one are too old.
 #pragma once
 
+#include "base/error.hpp"
+#include "state/bytes.hpp"
+#include "state/temp_file.hpp"
+#include "time/timestamp.hpp"
+
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -10,11 +15,6 @@
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "base/error.hpp"
-#include "state/bytes.hpp"
-#include "state/temp_file.hpp"
-#include "time/timestamp.hpp"
 
 namespace stream {
 
@@ -52,7 +52,7 @@ private:
         Ref begin = 0;
         std::uint64_t size = 0;
         TimeNs newest = time_before_all;
-        std::string bytes;            // empty once it is in the file
+        std::string bytes;  // empty once it is in the file
         std::uint64_t file_slot = 0;
         bool in_file = false;
     };

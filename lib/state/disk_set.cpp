@@ -2,8 +2,18 @@
 // The only file that knows RocksDB.
 #include "state/disk_set.hpp"
 
+#include "base/check.hpp"
+#include "io/fd.hpp"
+
 #include <dirent.h>
 #include <fcntl.h>
+#include <fmt/format.h>
+#include <rocksdb/cache.h>
+#include <rocksdb/compaction_filter.h>
+#include <rocksdb/db.h>
+#include <rocksdb/filter_policy.h>
+#include <rocksdb/table.h>
+#include <rocksdb/write_batch.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -16,17 +26,6 @@
 #include <ctime>
 #include <filesystem>
 #include <system_error>
-
-#include <fmt/format.h>
-#include <rocksdb/cache.h>
-#include <rocksdb/compaction_filter.h>
-#include <rocksdb/db.h>
-#include <rocksdb/filter_policy.h>
-#include <rocksdb/table.h>
-#include <rocksdb/write_batch.h>
-
-#include "base/check.hpp"
-#include "io/fd.hpp"
 
 namespace stream {
 namespace {
@@ -66,8 +65,9 @@ tl::unexpected<Error> failure(std::string_view what, const rocksdb::Status& stat
     if (status.IsCorruption()) {
         return fail(ErrorKind::corrupt, fmt::format("cannot {} keys on disk: {}", what, status.ToString()));
     }
-    return fail(ErrorKind::io, fmt::format("cannot {} keys on disk: {}", what,
-                                           status.IsNoSpace() ? "No space left on device" : status.ToString()));
+    return fail(ErrorKind::io,
+                fmt::format("cannot {} keys on disk: {}", what,
+                            status.IsNoSpace() ? "No space left on device" : status.ToString()));
 }
 
 class DropExpired final : public rocksdb::CompactionFilter {
@@ -188,7 +188,8 @@ Result<void> DiskSet::add(std::vector<DiskEntry>& entries) {
         char value[16];
         std::memcpy(value, &entry.time, 8);
         std::memcpy(value + 8, &entry.value, 8);
-        const auto status = batch.Put(Key(entry.hash, entry.step, words).slice(), {value, std::size_t{8} * words});
+        const auto status =
+            batch.Put(Key(entry.hash, entry.step, words).slice(), {value, std::size_t{8} * words});
         if (!status.ok()) return failure("write", status);
         if (batch.GetDataSize() >= batch_bytes || i + 1 == entries.size()) {
             const auto written = impl_->db->Write(write, &batch);

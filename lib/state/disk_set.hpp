@@ -4,6 +4,10 @@
 // by the next one that works in the same folder.
 #pragma once
 
+#include "base/error.hpp"
+#include "state/key_hash.hpp"
+#include "time/timestamp.hpp"
+
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -11,10 +15,6 @@
 #include <optional>
 #include <string>
 #include <vector>
-
-#include "base/error.hpp"
-#include "state/key_hash.hpp"
-#include "time/timestamp.hpp"
 
 namespace stream {
 
@@ -26,10 +26,10 @@ struct DiskEntry {
 };
 
 struct DiskSetOptions {
-    std::string folder;              // a folder is made inside it
-    std::size_t memory_bytes = 0;    // for write buffers, filters and cached blocks
-    std::uint64_t disk_bytes = 0;    // past it: ErrorKind::limit, naming --spill-max
-    unsigned words = 0;              // 0: hashes alone; 1: with step and time; 2: and a value
+    std::string folder;            // a folder is made inside it
+    std::size_t memory_bytes = 0;  // for write buffers, filters and cached blocks
+    std::uint64_t disk_bytes = 0;  // past it: ErrorKind::limit, naming --spill-max
+    unsigned words = 0;            // 0: hashes alone; 1: with step and time; 2: and a value
 };
 
 class DiskSet {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "state/event_arena.hpp"
 
-#include <algorithm>
-
 #include "base/check.hpp"
+
+#include <algorithm>
 
 namespace stream {
 namespace {

@@ -56,7 +56,7 @@ private:
     std::vector<std::uint32_t> free_;     // chunks of the usual size that hold nothing
     std::vector<std::uint32_t> vacated_;  // numbers of chunks that have no bytes
     std::uint32_t current_ = none;
-    std::uint32_t discard_ = none;        // a long event's chunk, freed at the next add()
+    std::uint32_t discard_ = none;  // a long event's chunk, freed at the next add()
     std::size_t live_ = 0;
     std::size_t allocated_ = 0;
 };

@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "state/key_hash.hpp"
 
+#include "base/check.hpp"
+
 #include <sys/random.h>
 
 #include <cerrno>
 
-#include "base/check.hpp"
-
-#define XXH_INLINE_ALL
-#include <xxhash.h>
 
 namespace stream {
 
@@ -24,13 +22,11 @@ HashSecret random_secret() {
 }
 
 Hash128 hash_key(std::string_view key, const HashSecret& secret) {
-    const XXH128_hash_t hash = XXH3_128bits_withSecret(key.data(), key.size(), secret.data(), secret.size());
-    return {hash.low64, hash.high64};
+    return hash128_keyed(key, secret);
 }
 
 Hash128 fingerprint(std::string_view bytes) {
-    const XXH128_hash_t hash = XXH3_128bits(bytes.data(), bytes.size());
-    return {hash.low64, hash.high64};
+    return hash128(bytes, 0);
 }
 
 }  // namespace stream

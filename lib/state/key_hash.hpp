@@ -3,17 +3,13 @@
 // that nobody who chooses keys can make them collide without having read the state.
 #pragma once
 
+#include "base/hash.hpp"
+
 #include <array>
 #include <cstdint>
 #include <string_view>
 
 namespace stream {
-
-struct Hash128 {
-    std::uint64_t low = 0;
-    std::uint64_t high = 0;
-    friend bool operator==(const Hash128&, const Hash128&) = default;
-};
 
 using HashSecret = std::array<unsigned char, 192>;
 

@@ -38,7 +38,8 @@ bool KeySet<Words>::find_in_table(const Hash128& hash, TimeNs time, Use&& use) c
     const auto matching = [&](TimeNs at, std::int64_t* value) {
         return is_within(at, time, within_) && use(at, value);
     };
-    if (time >= step_begin_ && time < step_end_) [[likely]] return table_.find(hash, step_, matching);
+    if (time >= step_begin_ && time < step_end_) [[likely]]
+        return table_.find(hash, step_, matching);
     const std::int64_t low = table_.step_of(time_sub(time, within_));
     const std::int64_t high = table_.step_of(time_add(time, within_));
     if (low != high) return table_.find(hash, low, matching) || table_.find(hash, high, matching);
@@ -65,8 +66,7 @@ Result<bool> KeySet<Words>::find_on_disk(const Hash128& hash, TimeNs time, Use&&
 }
 
 template <unsigned Words>
-Result<bool> KeySet<Words>::insert(const Hash128& hash) requires(Words == 0)
-{
+Result<bool> KeySet<Words>::insert(const Hash128& hash) requires(Words == 0) {
     if (table_.find(hash, 0, [](TimeNs, std::int64_t*) { return true; })) return false;
     if (disk_) {
         auto entry = disk_->get(hash, 0);
@@ -78,8 +78,7 @@ Result<bool> KeySet<Words>::insert(const Hash128& hash) requires(Words == 0)
 }
 
 template <unsigned Words>
-Result<bool> KeySet<Words>::insert(const Hash128& hash, TimeNs time) requires(Words == 1)
-{
+Result<bool> KeySet<Words>::insert(const Hash128& hash, TimeNs time) requires(Words == 1) {
     if (find_in_table(hash, time, [](TimeNs, std::int64_t*) { return true; })) return false;
     if (disk_) {
         auto found = find_on_disk(hash, time, [](const DiskEntry&) { return true; });
@@ -91,9 +90,8 @@ Result<bool> KeySet<Words>::insert(const Hash128& hash, TimeNs time) requires(Wo
 }
 
 template <unsigned Words>
-Result<std::optional<typename KeySet<Words>::Entry>> KeySet<Words>::find(const Hash128& hash, TimeNs time)
-    requires(Words == 2)
-{
+Result<std::optional<typename KeySet<Words>::Entry>> KeySet<Words>::find(const Hash128& hash,
+                                                                         TimeNs time) requires(Words == 2) {
     std::optional<Entry> best;
     find_in_table(hash, time, [&](TimeNs at, std::int64_t* value) {
         if (!best || at < best->time) best = Entry{hash, at, static_cast<std::uint64_t>(*value)};
@@ -111,9 +109,9 @@ Result<std::optional<typename KeySet<Words>::Entry>> KeySet<Words>::find(const H
 }
 
 template <unsigned Words>
-Result<std::optional<typename KeySet<Words>::Entry>> KeySet<Words>::find_exact(const Hash128& hash, TimeNs time)
-    requires(Words == 2)
-{
+Result<std::optional<typename KeySet<Words>::Entry>> KeySet<Words>::find_exact(const Hash128& hash,
+                                                                               TimeNs time) requires(Words ==
+                                                                                                     2) {
     std::optional<Entry> found;
     const auto take = [&](TimeNs at, std::int64_t* value) {
         if (at == time) found = Entry{hash, at, static_cast<std::uint64_t>(*value)};
@@ -127,8 +125,7 @@ Result<std::optional<typename KeySet<Words>::Entry>> KeySet<Words>::find_exact(c
 }
 
 template <unsigned Words>
-Result<void> KeySet<Words>::put(const Entry& entry) requires(Words == 2)
-{
+Result<void> KeySet<Words>::put(const Entry& entry) requires(Words == 2) {
     const auto replace = [&](TimeNs at, std::int64_t* value) {
         if (at != entry.time) return false;
         *value = static_cast<std::int64_t>(entry.value);
@@ -142,7 +139,8 @@ Result<void> KeySet<Words>::put(const Entry& entry) requires(Words == 2)
 template <unsigned Words>
 Result<void> KeySet<Words>::add(const Entry& entry) {
     const std::size_t shard = table_.shard_of(entry.hash);
-    if (!table_.has_room(shard)) [[unlikely]] STREAM_TRY(make_room(shard));
+    if (!table_.has_room(shard)) [[unlikely]]
+        STREAM_TRY(make_room(shard));
     table_.insert(entry);
     return {};
 }
@@ -185,7 +183,8 @@ void KeySet<Words>::expire(TimeNs before) {
     if (disk_) disk_->set_cutoff(before);
     // All shards once in each `within` of event time.
     const DurationNs pace = std::max<DurationNs>(1, within_ / static_cast<DurationNs>(key_table::shards));
-    const TimeNs a_round_ago = time_sub(before, step_width(pace - 1, static_cast<DurationNs>(key_table::shards)));
+    const TimeNs a_round_ago =
+        time_sub(before, step_width(pace - 1, static_cast<DurationNs>(key_table::shards)));
     swept_to_ = std::max(swept_to_, a_round_ago);
     std::size_t looked = 0;
     while (swept_to_ <= time_sub(before, pace) && looked < sweep_entries) {
@@ -222,8 +221,8 @@ void KeySet<Words>::snapshot(StateWriter& writer) const {
     };
     const auto put = [&](const auto& entry) {
         if (Words > 0 && entry.time < cutoff_) return;
-        const std::uint64_t words[4] = {entry.hash.low, entry.hash.high, static_cast<std::uint64_t>(entry.time),
-                                        entry.value};
+        const std::uint64_t words[4] = {entry.hash.low, entry.hash.high,
+                                        static_cast<std::uint64_t>(entry.time), entry.value};
         block.append(reinterpret_cast<const char*>(words), entry_bytes<Words>);
         if (block.size() >= block_entries * entry_bytes<Words>) flush();
     };

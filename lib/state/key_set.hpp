@@ -13,18 +13,18 @@
 // if |time - t| <= within.
 #pragma once
 
-#include <cstddef>
-#include <cstdint>
-#include <memory>
-#include <optional>
-#include <string>
-
 #include "base/error.hpp"
 #include "state/bytes.hpp"
 #include "state/disk_set.hpp"
 #include "state/key_hash.hpp"
 #include "state/key_table.hpp"
 #include "time/timestamp.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
 
 namespace stream {
 

@@ -78,7 +78,8 @@ public:
     };
 
     explicit KeyTable(DurationNs placement_step = 1)
-        : shards_(std::make_unique<std::array<Shard, key_table::shards>>()), placement_step_(placement_step) {}
+        : shards_(std::make_unique<std::array<Shard, key_table::shards>>()),
+          placement_step_(placement_step) {}
 
     static std::size_t shard_of(const Hash128& hash) { return hash.high >> (64 - key_table::shards_log2); }
 
@@ -177,7 +178,8 @@ public:
 
     // In which step a time falls; entries are found again under the step of their own time.
     std::int64_t step_of(TimeNs time) const {
-        if (time >= step_begin_ && time < step_end_) [[likely]] return step_;
+        if (time >= step_begin_ && time < step_end_) [[likely]]
+            return step_;
         const std::int64_t step = floor_div(time, placement_step_);
         std::int64_t begin = 0;
         if (!__builtin_mul_overflow(step, placement_step_, &begin)) {
@@ -230,7 +232,8 @@ private:
                 bucket.tags[slot] = tag_of(entry.hash);
                 bucket.hashes[slot] = entry.hash;
                 if constexpr (Words >= 1) bucket.payload.words[0][slot] = entry.time;
-                if constexpr (Words == 2) bucket.payload.words[1][slot] = static_cast<std::int64_t>(entry.value);
+                if constexpr (Words == 2)
+                    bucket.payload.words[1][slot] = static_cast<std::int64_t>(entry.value);
                 ++shard.count;
                 return;
             }
@@ -243,8 +246,8 @@ private:
         Shard& old = (*shards_)[number];
         Shard fresh;
         if (buckets > 0) {
-            fresh.data.reset(static_cast<Bucket*>(
-                ::operator new[](buckets * sizeof(Bucket), std::align_val_t{64})));
+            fresh.data.reset(
+                static_cast<Bucket*>(::operator new[](buckets * sizeof(Bucket), std::align_val_t{64})));
             fresh.buckets = buckets;
             fresh.limit = static_cast<std::uint32_t>(std::uint64_t{buckets} * key_table::slots * 7 / 8);
             for (std::uint32_t i = 0; i < buckets; ++i) std::memset(fresh.data[i].tags, 0, 16);

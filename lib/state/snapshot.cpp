@@ -2,11 +2,19 @@
 // docs/formats/state.md is the specification; the offsets here are its tables'.
 #include "state/snapshot.hpp"
 
+#include "base/check.hpp"
+#include "base/crc32c.hpp"
+#include "base/text.hpp"
+#include "io/fd.hpp"
+#include "state/key_hash.hpp"
+
 #include <dirent.h>
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <zstd.h>
 
 #include <algorithm>
 #include <array>
@@ -14,15 +22,6 @@
 #include <cstring>
 #include <memory>
 #include <vector>
-
-#include <fmt/format.h>
-#include <zstd.h>
-
-#include "base/check.hpp"
-#include "base/crc32c.hpp"
-#include "base/text.hpp"
-#include "io/fd.hpp"
-#include "state/key_hash.hpp"
 
 namespace stream {
 namespace {
@@ -176,7 +175,8 @@ public:
         into.resize(size);
         const auto got = pread_full(fd_, into, at);
         if (got < 0) return system_failure("read state file", path_, errno);
-        if (static_cast<std::size_t>(got) < size) return damaged(path_, "it became shorter while it was read");
+        if (static_cast<std::size_t>(got) < size)
+            return damaged(path_, "it became shorter while it was read");
         return {};
     }
 
@@ -391,7 +391,8 @@ Result<std::string> read_snapshot_file(const std::string& path, const SnapshotHe
     return payload;
 }
 
-Result<void> save_snapshot(const std::string& folder, const SnapshotHeader& header, std::string_view payload) {
+Result<void> save_snapshot(const std::string& folder, const SnapshotHeader& header,
+                           std::string_view payload) {
     STREAM_TRY(make_folder(folder));
     auto saved = write_snapshot_file(folder + "/" + std::string(file_in_folder), header, payload);
     if (!saved) return pass_on(saved);
@@ -440,8 +441,9 @@ Result<StateLock> StateLock::acquire(const std::string& folder) {
         }
         return StateLock(fd.release());
     }
-    return fail(ErrorKind::locked, fmt::format("state folder {}: its lock file is being removed again and again",
-                                               quoted_name(folder)));
+    return fail(
+        ErrorKind::locked,
+        fmt::format("state folder {}: its lock file is being removed again and again", quoted_name(folder)));
 }
 
 StateLock& StateLock::operator=(StateLock&& other) noexcept {

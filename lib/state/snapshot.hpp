@@ -3,12 +3,12 @@
 // (docs/formats/state.md), and the lock of the folder it lies in.
 #pragma once
 
+#include "base/error.hpp"
+
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
-
-#include "base/error.hpp"
 
 namespace stream {
 

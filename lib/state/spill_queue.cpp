@@ -6,22 +6,23 @@
 // from the front as it is read where the file system can.
 #include "state/spill_queue.hpp"
 
-#include <algorithm>
-#include <array>
-#include <vector>
-
-#include <fmt/format.h>
-
 #include "base/check.hpp"
 #include "state/event_arena.hpp"
 #include "state/spill_run.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <vector>
 
 namespace stream {
 namespace {
 
 constexpr std::size_t queues_count = 8;
-constexpr std::size_t runs_max = 64;         // open at once
-constexpr std::size_t runs_merged = 32;      // the shortest, when there are that many
+constexpr std::size_t runs_max = 64;            // open at once
+constexpr std::size_t runs_merged = 32;         // the shortest, when there are that many
+constexpr std::size_t memory_least = 16 << 10;  // less would make a run of each event
 constexpr std::uint64_t punch_step = 1 << 20;
 constexpr std::uint8_t state_version = 1;
 
@@ -103,7 +104,8 @@ public:
         for (std::size_t child = 1; child < size; child = 4 * at + 1) {
             const std::size_t end = std::min(child + 4, size);
             std::size_t best = child;
-            for (std::size_t i = child + 1; i < end; ++i) best = before(entries_[i], entries_[best]) ? i : best;
+            for (std::size_t i = child + 1; i < end; ++i)
+                best = before(entries_[i], entries_[best]) ? i : best;
             __builtin_prefetch(entries_.data() + std::min(4 * best + 1, size - 1));
             if (!before(entries_[best], last)) break;
             entries_[at] = entries_[best];
@@ -139,7 +141,8 @@ bool run_after(const std::unique_ptr<Run>& a, const std::unique_ptr<Run>& b) {
 
 struct SpillQueue::Impl {
     explicit Impl(SpillLimits limits_)
-        : limits(std::move(limits_)),
+        : limits{std::max(limits_.memory_bytes, memory_least), limits_.spill_bytes,
+                 std::move(limits_.folder)},
           chunk_bytes(std::clamp<std::size_t>(limits.memory_bytes / 64, 4 << 10, 256 << 10)),
           buffer_bytes(std::clamp<std::size_t>(limits.memory_bytes / 256, 4 << 10, 256 << 10)),
           arena(chunk_bytes) {}
@@ -153,7 +156,7 @@ struct SpillQueue::Impl {
     std::vector<std::unique_ptr<Run>> runs;  // a heap by run_after
     std::uint64_t in_memory = 0;
     std::uint64_t in_runs = 0;
-    std::string taken;                       // bytes of the event last taken from a run
+    std::string taken;  // bytes of the event last taken from a run
 
     // Where the least event is: a queue's number, heap_source, run_source or none.
     static constexpr std::size_t heap_source = queues_count;
@@ -312,7 +315,8 @@ struct SpillQueue::Impl {
     // The shortest runs become one: lengths stay in proportion, so each event is rewritten only
     // logarithmically often.
     Result<void> merge_runs() {
-        std::sort(runs.begin(), runs.end(), [](const auto& a, const auto& b) { return a->left() < b->left(); });
+        std::sort(runs.begin(), runs.end(),
+                  [](const auto& a, const auto& b) { return a->left() < b->left(); });
         std::vector<std::unique_ptr<Run>> sources;
         for (std::size_t i = 0; i < runs_merged; ++i) sources.push_back(std::move(runs[i]));
         runs.erase(runs.begin(), runs.begin() + static_cast<std::ptrdiff_t>(runs_merged));
@@ -415,17 +419,17 @@ void SpillQueue::snapshot(StateWriter& writer) const {
     };
     std::vector<std::unique_ptr<RunReader>> readers;
     for (const auto& run : impl_->runs) {
-        readers.push_back(std::make_unique<RunReader>(run->file, run->reader.begins_at(), run->size,
-                                                      impl_->buffer_bytes));
+        readers.push_back(
+            std::make_unique<RunReader>(run->file, run->reader.begins_at(), run->size, impl_->buffer_bytes));
         const auto more = readers.back()->next();
         STREAM_CHECK(more && *more);
     }
     const std::vector<Entry> entries = impl_->sorted_entries();
     auto entry = entries.begin();
     while (entry != entries.end() || !readers.empty()) {
-        const auto reader = std::min_element(readers.begin(), readers.end(), [](const auto& a, const auto& b) {
-            return a->order() < b->order();
-        });
+        const auto reader =
+            std::min_element(readers.begin(), readers.end(),
+                             [](const auto& a, const auto& b) { return a->order() < b->order(); });
         if (reader == readers.end() || (entry != entries.end() && entry->order() < (*reader)->order())) {
             put(entry->order(), EventArena::bytes_at(entry->data));
             ++entry;
@@ -442,7 +446,8 @@ Result<void> SpillQueue::restore(StateReader& reader) {
     const std::uint8_t version = reader.get_u8();
     const std::uint64_t count = reader.get_varint();
     STREAM_TRY(reader.check("waiting events"));
-    if (version != state_version) return fail(ErrorKind::corrupt, "the saved state of waiting events has another form");
+    if (version != state_version)
+        return fail(ErrorKind::corrupt, "the saved state of waiting events has another form");
     for (std::uint64_t i = 0; i < count; ++i) {
         QueuedEvent event;
         event.time = reader.get_i64();

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "state/spill_run.hpp"
 
+#include "base/crc32c.hpp"
+
 #include <algorithm>
 #include <cstring>
-
-#include "base/crc32c.hpp"
 
 namespace stream {
 namespace {
@@ -25,7 +25,9 @@ void set(char* bytes, std::size_t at, T value) {
     std::memcpy(bytes + at, &value, sizeof value);
 }
 
-tl::unexpected<Error> damaged() { return fail(ErrorKind::corrupt, "a spill file does not read as it was written"); }
+tl::unexpected<Error> damaged() {
+    return fail(ErrorKind::corrupt, "a spill file does not read as it was written");
+}
 
 }  // namespace
 

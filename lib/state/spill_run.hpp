@@ -3,14 +3,14 @@
 // error, not an event.
 #pragma once
 
+#include "base/error.hpp"
+#include "state/temp_file.hpp"
+#include "time/timestamp.hpp"
+
 #include <compare>
 #include <cstdint>
 #include <string>
 #include <string_view>
-
-#include "base/error.hpp"
-#include "state/temp_file.hpp"
-#include "time/timestamp.hpp"
 
 namespace stream {
 

@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "state/temp_file.hpp"
 
+#include "io/fd.hpp"
+
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstdlib>
 #include <utility>
-
-#include <fmt/format.h>
-
-#include "io/fd.hpp"
 
 namespace stream {
 namespace {

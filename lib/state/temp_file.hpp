@@ -3,14 +3,14 @@
 // process ends, however it ends.
 #pragma once
 
-#include <cstdint>
-#include <string>
-#include <span>
-#include <string_view>
-#include <utility>
-
 #include "base/error.hpp"
 #include "io/fd.hpp"
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
 
 namespace stream {
 

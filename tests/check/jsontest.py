@@ -160,6 +160,8 @@ names = [name for name, _ in cases]
 assert len(cases) >= 150 and all(b"\n" not in text for _, text in cases), len(cases)
 
 for name, text in cases:
+    if name == "n_line_bom_not_first":
+        continue  # alone it is first
     status, out, err = run(text + b"\n")
     if name.startswith("y_"):
         problem = "" if (status, out, err) == (0, text + b"\n", b"") else f"status {status}, stdout {out[:80]!r}, stderr {err[:120]!r}"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# The man pages are well-formed, and what they and README.md show runs: every line that reads `$ COMMAND`
-# (in a `.Bd -literal` block; `\` at its end goes on in the next line) is run in a folder that holds the
+# The man pages are well-formed, and what they, README.md and docs/guide.md show runs: every line that reads
+# `$ COMMAND` (in a literal block; `\` at its end goes on in the next line) is run in a folder that holds the
 # files named below, and must end with status 0. One that follows (-f, --follow) or never ends by itself
 # (--rate without --events) is stopped after 2 seconds by SIGINT. A line `$ COMMAND  # status N` ends with N.
 set -uo pipefail
@@ -83,11 +83,11 @@ run_example() { # COMMAND
 shopt -s nullglob
 pages=("$root"/man/*.[157])
 [ ${#pages[@]} -gt 0 ] || verdict 1 'there are man pages'
-for page in "$root/README.md" "${pages[@]}"; do
+for page in "$root/README.md" "$root/docs/guide.md" "${pages[@]}"; do
     name=${page##*/}
     complaints=
-    [ "$name" = README.md ] || complaints=$(mandoc -T lint -W warning "$page" 2>&1 | grep -vE 'STYLE|referenced manual not found|unknown library' | head -n 10)
-    [ "$name" = README.md ] ||
+    [[ $name = *.md ]] || complaints=$(mandoc -T lint -W warning "$page" 2>&1 | grep -vE 'STYLE|referenced manual not found|unknown library' | head -n 10)
+    [[ $name = *.md ]] ||
         verdict "$([ -z "$complaints" ] && echo 0 || echo 1)" "$name: mandoc has no complaint" "$complaints"
     commands_of "$page" >"$scratch/commands"
     if [ ! -s "$scratch/commands" ]; then

@@ -3,14 +3,13 @@
 // runs merge) of their canonical text. Two of n values fall together with probability n²/2^129: at a
 // billion values 10^-21. Who may choose the values and knows XXH3 could make some collide; dedupe,
 // where that would lose data, keys its hash.
-#include <absl/container/flat_hash_set.h>
 
 #include <algorithm>
 #include <vector>
 
-#define XXH_INLINE_ALL
-#include <xxhash.h>
 
+#include "base/hash.hpp"
+#include "base/hash_map.hpp"
 #include "json/canonical.hpp"
 #include "ops/aggregates/exact.hpp"
 #include "ops/aggregates/on_heap.hpp"
@@ -33,8 +32,8 @@ struct HashOfHash {
 };
 
 Hash hash_text(std::string_view canonical) {
-    const XXH128_hash_t hash = XXH3_128bits_withSeed(canonical.data(), canonical.size(), hash_seed);
-    return {hash.low64, hash.high64};
+    const Hash128 hash = hash128(canonical, hash_seed);
+    return {hash.low, hash.high};
 }
 
 Hash hash_value(const Value& value) {
@@ -46,7 +45,7 @@ Hash hash_value(const Value& value) {
 }
 
 struct Seen {
-    absl::flat_hash_set<Hash, HashOfHash> hashes;
+    HashSet<Hash, HashOfHash> hashes;
 
     void merge(const Seen& other) { hashes.insert(other.hashes.begin(), other.hashes.end()); }
     // Sorted, so that equal states give equal bytes.

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ops/aggregates/hyperloglog.hpp"
 
+#include "base/hash.hpp"
+
 #include <algorithm>
 #include <array>
 #include <bit>
 #include <cmath>
 #include <limits>
 
-#define XXH_INLINE_ALL
-#include <xxhash.h>
 
 namespace stream {
 
@@ -66,7 +66,7 @@ double tau(double x) {
 }  // namespace
 
 std::uint64_t sketch_hash(std::string_view canonical_text) {
-    return XXH3_64bits(canonical_text.data(), canonical_text.size());
+    return hash64(canonical_text, 0);
 }
 
 void HyperLogLog::add_hash(std::uint64_t hash) {
@@ -248,3 +248,4 @@ std::optional<HyperLogLog> HyperLogLog::decode(StateReader& reader) {
 }
 
 }  // namespace stream
+

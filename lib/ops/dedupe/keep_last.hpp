@@ -6,12 +6,12 @@
 // that comes to the front of the queue and is not the last any more is dropped there.
 #pragma once
 
-#include <cstdint>
-#include <string>
-
 #include "ops/operator.hpp"
 #include "state/key_set.hpp"
 #include "state/spill_queue.hpp"
+
+#include <cstdint>
+#include <string>
 
 namespace stream {
 
@@ -49,7 +49,7 @@ private:
     DurationNs within_;
     ValuedSet groups_;  // by hash and the first's time; the value is the last copy's arrival
     SpillQueue queue_;
-    Front front_;       // taken from the queue because it must be looked at
+    Front front_;  // taken from the queue because it must be looked at
     bool has_front_ = false;
     std::string record_;
     std::uint64_t arrivals_ = 0;  // of this operator: a pump may count anew after a restart

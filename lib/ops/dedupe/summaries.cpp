@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ops/dedupe/summaries.hpp"
 
-#include <algorithm>
-#include <vector>
+#include "json/splice.hpp"
 
 #include <fmt/format.h>
 
-#include "json/splice.hpp"
+#include <algorithm>
+#include <vector>
 
 namespace stream {
 namespace {

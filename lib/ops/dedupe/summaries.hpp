@@ -6,15 +6,15 @@
 // Summaries keep their event's own time; those of one stretch come by it, then by arrival.
 #pragma once
 
-#include <cstdint>
-#include <optional>
-#include <string>
-
-#include <absl/container/flat_hash_map.h>
-
+#include "base/hash_map.hpp"
 #include "ops/operator.hpp"
 #include "state/copy_store.hpp"
 #include "state/key_set.hpp"
+
+
+#include <cstdint>
+#include <optional>
+#include <string>
 
 namespace stream {
 
@@ -36,7 +36,7 @@ public:
     Result<void> restore(StateReader& reader);
 
 private:
-    using Counts = absl::flat_hash_map<CopyStore::Ref, std::uint64_t>;
+    using Counts = HashMap<CopyStore::Ref, std::uint64_t>;
 
     Result<void> write(Sink& sink);
 
@@ -45,8 +45,8 @@ private:
     DurationNs every_;
     ValuedSet firsts_;  // the value is where the event's copy is; without --within all times are 0
     CopyStore copies_;
-    std::optional<std::int64_t> stretch_;  // the newest so far
-    Counts counts_;                        // of the repeats counted in it, by where the copy is
+    std::optional<std::int64_t> stretch_;     // the newest so far
+    Counts counts_;                           // of the repeats counted in it, by where the copy is
     TimeNs oldest_counted_ = time_after_all;  // of their copies: none of these is forgotten yet
 };
 

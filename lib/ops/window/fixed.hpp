@@ -9,13 +9,13 @@
 // is remembered between windows (increase, --compare, --fill) is the same in a prompt and in a run.
 #pragma once
 
-#include <absl/container/flat_hash_map.h>
 
 #include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "base/hash_map.hpp"
 #include "ops/window/grid.hpp"
 #include "ops/window/groups.hpp"
 #include "ops/window/results.hpp"
@@ -106,7 +106,7 @@ private:
     bool all_;
 
     std::map<TimeNs, std::unique_ptr<Pane>> panes_;
-    absl::flat_hash_map<TimeNs, Pane*> pane_index_;
+    HashMap<TimeNs, Pane*> pane_index_;
     // The pane of the last event: [pane_begin_, pane_end_), all of whose windows are open while the
     // watermark is before pane_open_until_.
     Pane* pane_ = nullptr;

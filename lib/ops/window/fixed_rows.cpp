@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // What tumbling and hopping windows and `all` write: groups of a window, rows of nothing, --top,
 // --compare, and what is remembered of windows before.
-#include <absl/container/flat_hash_set.h>
 
 #include <algorithm>
 
+#include "base/hash_map.hpp"
 #include "json/canonical.hpp"
 #include "ops/window/costs.hpp"
 #include "ops/window/fixed.hpp"
@@ -99,7 +99,7 @@ bool FixedWindows::knows_keys_before(TimeNs start) const {
 
 // Puts a row of nothing in for every known key that has none.
 Result<void> FixedWindows::fill_rows(TimeNs start, std::vector<Row>& rows) {
-    absl::flat_hash_set<std::string_view> there;
+    HashSet<std::string_view> there;
     for (const Row& row : rows) there.insert(row.key);
     std::vector<std::string_view> keys;
     const auto consider = [&](std::string_view key) {
@@ -174,7 +174,7 @@ Result<void> FixedWindows::write_rows(const Bounds& bounds, std::vector<Row>& ro
 void FixedWindows::delete_rows_but(const Bounds& bounds, const std::vector<Row>& rows, Sink& sink) {
     const auto window = windows_.find(bounds.start);
     if (window == windows_.end()) return;
-    absl::flat_hash_set<std::string_view> there;
+    HashSet<std::string_view> there;
     for (const Row& row : rows) there.insert(row.key);
     std::vector<std::pair<std::string_view, History*>> gone;
     for (auto& [key, history] : window->second.groups) {

@@ -11,8 +11,8 @@
 #include <string_view>
 #include <vector>
 
-#include <absl/container/flat_hash_map.h>
 
+#include "base/hash_map.hpp"
 #include "base/error.hpp"
 #include "base/hash.hpp"
 #include "ops/window/plan.hpp"
@@ -29,7 +29,7 @@ struct KeyEqual {
     bool operator()(std::string_view a, std::string_view b) const { return a == b; }
 };
 template <class T>
-using KeyMap = absl::flat_hash_map<std::string, T, KeyHash, KeyEqual>;
+using KeyMap = HashMap<std::string, T, KeyHash, KeyEqual>;
 
 class Groups {
 public:

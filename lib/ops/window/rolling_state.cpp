@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Snapshots and counters of `sliding` and `rows`.
-#include <absl/container/flat_hash_map.h>
 
+#include "base/hash_map.hpp"
 #include "json/number.hpp"
 #include "ops/window/costs.hpp"
 #include "ops/window/rolling.hpp"
@@ -28,7 +28,7 @@ void Rolling::snapshot(StateWriter& writer) const {
         for (const Element& element : queue->back) put_element(element);
     }
     writer.put_varint(waiting_.size());
-    absl::flat_hash_map<const Queue*, std::string_view> keys;
+    HashMap<const Queue*, std::string_view> keys;
     if (!waiting_.empty()) {
         for (const auto& [key, queue] : by_key_) keys.emplace(queue.get(), key);
     }

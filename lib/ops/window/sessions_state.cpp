@@ -46,7 +46,9 @@ Result<void> Sessions::restore(StateReader& reader) {
         auto made = std::make_unique<Key>();
         Key& key = *made;
         key.bytes = reader.get_bytes();
-        by_key_.emplace(key.bytes, std::move(made));
+        if (!by_key_.emplace(key.bytes, std::move(made)).second) {
+            return fail(ErrorKind::corrupt, "the saved state names a key twice");
+        }
         used_ += cost_of_session_key(key.bytes);
         for (std::uint64_t values = reader.get_varint(); more(values);) key.carried.emplace_back(reader.get_bytes());
         if (!key.carried.empty()) used_ += cost_of_values({}, key.carried);

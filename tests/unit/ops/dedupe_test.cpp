@@ -4,6 +4,13 @@
 // it may show.
 #include "ops/dedupe.hpp"
 
+#include "json/canonical.hpp"
+#include "unit/state/temp_folder.hpp"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
 #include <algorithm>
 #include <map>
 #include <optional>
@@ -11,13 +18,6 @@
 #include <set>
 #include <string>
 #include <vector>
-
-#include <fmt/format.h>
-#include <gtest/gtest.h>
-#include <rapidcheck/gtest.h>
-
-#include "json/canonical.hpp"
-#include "unit/state/temp_folder.hpp"
 
 namespace stream {
 namespace {
@@ -82,9 +82,24 @@ std::vector<std::string> written(DedupeOptions options, const std::vector<std::s
 }
 
 TEST(Dedupe, KeysCompareByValueAndKeepTheirBytes) {
-    const std::vector<std::string> keys = {
-        R"("a")", R"("\u0061")", "1", "1.0", "1e0", "10e-1", "-0", "0", "true", R"("true")", "[1,2]", "[1.0, 2]",
-        R"({"x":1,"y":2})", R"({"y":2,"x":1})", "9007199254740993", "9007199254740992", R"("1")", "false"};
+    const std::vector<std::string> keys = {R"("a")",
+                                           R"("\u0061")",
+                                           "1",
+                                           "1.0",
+                                           "1e0",
+                                           "10e-1",
+                                           "-0",
+                                           "0",
+                                           "true",
+                                           R"("true")",
+                                           "[1,2]",
+                                           "[1.0, 2]",
+                                           R"({"x":1,"y":2})",
+                                           R"({"y":2,"x":1})",
+                                           "9007199254740993",
+                                           "9007199254740992",
+                                           R"("1")",
+                                           "false"};
     EXPECT_EQ(written(options_by_id(), keys),
               (std::vector<std::string>{R"("a")", "1", "-0", "true", R"("true")", "[1,2]", R"({"x":1,"y":2})",
                                         "9007199254740993", "9007199254740992", R"("1")", "false"}));
@@ -211,10 +226,10 @@ TEST(Dedupe, SummariesTellEveryRepeat) {
     for (const TimeNs t : {1, 2, 3, 11, 12, 30}) ASSERT_TRUE(feed(dedupe, input("1", t), sink));
     ASSERT_TRUE(feed(dedupe, input("2", 31), sink));
     finish(dedupe, sink);
-    EXPECT_EQ(sink.lines, (std::vector<std::string>{
-                              R"({"ts":1,"id":1})", R"({"ts":1,"id":1,"suppressed":2})",
-                              R"({"ts":1,"id":1,"suppressed":2})", R"({"ts":31,"id":2})",
-                              R"({"ts":1,"id":1,"suppressed":1})"}));
+    EXPECT_EQ(sink.lines,
+              (std::vector<std::string>{R"({"ts":1,"id":1})", R"({"ts":1,"id":1,"suppressed":2})",
+                                        R"({"ts":1,"id":1,"suppressed":2})", R"({"ts":31,"id":2})",
+                                        R"({"ts":1,"id":1,"suppressed":1})"}));
     EXPECT_EQ(sink.made_times, (std::vector<TimeNs>{1, 1, 1}));
 }
 
@@ -275,7 +290,8 @@ TEST(Dedupe, CountsWhatItDid) {
     for (const char* key : {"1", "2", "1", "1"}) ASSERT_TRUE(feed(dedupe, input(key, 0), sink));
     std::string stats;
     dedupe.append_stats(stats);
-    EXPECT_EQ(stats.rfind(R"(,"written":2,"repeats":2,"late":0,"keys":2,"held":0,"state_bytes":)", 0), 0u) << stats;
+    EXPECT_EQ(stats.rfind(R"(,"written":2,"repeats":2,"late":0,"keys":2,"held":0,"state_bytes":)", 0), 0u)
+        << stats;
 }
 
 // References.
@@ -304,10 +320,13 @@ std::vector<std::string> reference_last(const std::vector<Input>& events, Durati
     for (std::size_t i = 0; i < events.size(); ++i) {
         Group* best = nullptr;
         for (Group& group : groups[events[i].key]) {
-            if (is_within(group.first, events[i].time, within) && (!best || group.first < best->first)) best = &group;
+            if (is_within(group.first, events[i].time, within) && (!best || group.first < best->first))
+                best = &group;
         }
-        if (best) best->last = i;
-        else groups[events[i].key].push_back({events[i].time, i});
+        if (best)
+            best->last = i;
+        else
+            groups[events[i].key].push_back({events[i].time, i});
     }
     std::vector<std::pair<TimeNs, std::size_t>> rows;
     for (const auto& [key, of_key] : groups) {
@@ -388,7 +407,8 @@ Dials any_dials() {
 
 RC_GTEST_PROP(Dedupe, FirstAgreesWithTheReference, ()) {
     Dials dials = any_dials();
-    if (*rc::gen::arbitrary<bool>()) dials.options.within = *rc::gen::element<DurationNs>(0, 1, 10, 200, 100000);
+    if (*rc::gen::arbitrary<bool>())
+        dials.options.within = *rc::gen::element<DurationNs>(0, 1, 10, 200, 100000);
     const auto events = make_events(dials);
     const auto expected = reference_first(events, dials.options.within);
     RC_ASSERT(run(dials, events, 1, false) == expected);
@@ -418,8 +438,10 @@ RC_GTEST_PROP(Dedupe, SummariesDoNotDependOnWatermarksOrRestarts, ()) {
     std::size_t suppressed = 0;
     for (const std::string& line : lines) {
         const auto at = line.find(R"(,"suppressed":)");
-        if (at == std::string::npos) passed.push_back(line);
-        else suppressed += std::stoul(line.substr(at + 14));
+        if (at == std::string::npos)
+            passed.push_back(line);
+        else
+            suppressed += std::stoul(line.substr(at + 14));
     }
     RC_ASSERT(passed == reference_first(events, dials.options.within));
     RC_ASSERT(passed.size() + suppressed == events.size());
@@ -429,7 +451,7 @@ TEST(Dedupe, AgreesWithTheReferenceOnDiskToo) {
     TempFolder folder;
     Dials dials;
     dials.options = options_by_id();
-    dials.options.limits = {1, 1ull << 40, folder.path()};
+    dials.options.limits = {256 << 10, 1ull << 40, folder.path()};
     dials.disorder = 500;
     dials.events = 60000;
     for (const bool last : {false, true}) {
@@ -440,7 +462,8 @@ TEST(Dedupe, AgreesWithTheReferenceOnDiskToo) {
             dials.options.keep_last = last;
             const auto events = make_events(dials);
             const auto lines = run(dials, events, 50, false);
-            ASSERT_EQ(lines.size(), (last ? reference_last(events, 20000) : reference_first(events, 20000)).size());
+            ASSERT_EQ(lines.size(),
+                      (last ? reference_last(events, 20000) : reference_first(events, 20000)).size());
             ASSERT_TRUE(lines == (last ? reference_last(events, 20000) : reference_first(events, 20000)));
         }
     }

@@ -3,16 +3,16 @@
 // get wrong.
 #include "state/key_set.hpp"
 
-#include <map>
-#include <random>
-#include <set>
+#include "state/bloom.hpp"
+#include "state/copy_store.hpp"
+#include "unit/state/temp_folder.hpp"
 
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
-#include "state/bloom.hpp"
-#include "state/copy_store.hpp"
-#include "unit/state/temp_folder.hpp"
+#include <map>
+#include <random>
+#include <set>
 
 namespace stream {
 namespace {
@@ -93,12 +93,14 @@ TEST(TimedSet, MatchesWithinBothEndsIncluded) {
 }
 
 TEST(TimedSet, HoldsAtTheEdgesOfTime) {
-    for (const DurationNs within : {DurationNs{0}, DurationNs{1}, ns_per_day, time_after_all / 2, time_after_all}) {
+    for (const DurationNs within :
+         {DurationNs{0}, DurationNs{1}, ns_per_day, time_after_all / 2, time_after_all}) {
         TimedSet set(in_memory(), within);
         std::vector<TimeNs> kept;
         for (const TimeNs time : {time_before_all + 1, time_before_all + 2, TimeNs{-1}, TimeNs{0}, TimeNs{1},
                                   time_after_all - 2, time_after_all - 1, TimeNs{0}, time_before_all + 1}) {
-            const bool fresh = std::none_of(kept.begin(), kept.end(), [&](TimeNs t) { return is_within(t, time, within); });
+            const bool fresh =
+                std::none_of(kept.begin(), kept.end(), [&](TimeNs t) { return is_within(t, time, within); });
             ASSERT_EQ(*set.insert(key(5), time), fresh) << within << " " << time;
             if (fresh) kept.push_back(time);
         }
@@ -136,7 +138,8 @@ TEST(TimedSet, GivesMemoryBackAfterABurst) {
 
 TEST(TimedSet, OneKeyWithVeryManyTimesIsNoLongChain) {
     TimedSet set(in_memory(), 1);
-    for (TimeNs time = 0; time < 400000; time += 2) ASSERT_TRUE(*set.insert(key(1), time));  // minutes if it were
+    for (TimeNs time = 0; time < 400000; time += 2)
+        ASSERT_TRUE(*set.insert(key(1), time));  // minutes if it were
     EXPECT_FALSE(*set.insert(key(1), 200001));
     EXPECT_EQ(set.size(), 200000u);
 }
@@ -191,7 +194,8 @@ TEST(ExactSet, WhatAKilledProcessLeftIsRemoved) {
     TempFolder folder;
     const std::string left = folder.path() + "/streamutils-keys.abc123";
     std::filesystem::create_directories(left + "/db");
-    std::filesystem::last_write_time(left, std::filesystem::file_time_type::clock::now() - std::chrono::hours(1));
+    std::filesystem::last_write_time(left,
+                                     std::filesystem::file_time_type::clock::now() - std::chrono::hours(1));
     ExactSet set(tiny(folder));
     for (std::uint64_t i = 0; i < 60000; ++i) ASSERT_TRUE(set.insert(key(i)));
     EXPECT_FALSE(std::filesystem::exists(left));
@@ -225,7 +229,8 @@ struct TimedModel {
     }
 };
 
-void timed_agrees(const KeySetLimits& limits, std::uint64_t seed, DurationNs within, int steps, std::uint64_t keys) {
+void timed_agrees(const KeySetLimits& limits, std::uint64_t seed, DurationNs within, int steps,
+                  std::uint64_t keys) {
     TimedModel model{{}, within};
     auto set = std::make_unique<TimedSet>(limits, within);
     auto valued = std::make_unique<ValuedSet>(limits, within);
@@ -352,7 +357,8 @@ TEST(CopyStore, KeepsSpillsExpiresAndRestores) {
     std::map<CopyStore::Ref, std::pair<TimeNs, std::string>> model;
     std::mt19937_64 random(5);
     for (TimeNs t = 0; t < 5000; ++t) {
-        const std::string bytes(random() % 200 == 0 ? 100000 : random() % 300, static_cast<char>('a' + t % 26));
+        const std::string bytes(random() % 200 == 0 ? 100000 : random() % 300,
+                                static_cast<char>('a' + t % 26));
         auto ref = store.add(t, bytes);
         ASSERT_TRUE(ref);
         ASSERT_TRUE(model.empty() || model.rbegin()->first < *ref);

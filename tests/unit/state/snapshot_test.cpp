@@ -3,6 +3,10 @@
 // is done at every byte, both by cutting and by flipping a bit.
 #include "state/snapshot.hpp"
 
+#include "base/crc32c.hpp"
+#include "unit/state/temp_folder.hpp"
+
+#include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -12,11 +16,6 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
-
-#include <gtest/gtest.h>
-
-#include "base/crc32c.hpp"
-#include "unit/state/temp_folder.hpp"
 
 namespace stream {
 namespace {
@@ -78,7 +77,8 @@ TEST(Snapshot, NothingSavedYet) {
 }
 
 TEST(Snapshot, RoundTripsEverySize) {
-    for (const std::size_t size : {0u, 1u, 1000u, (1u << 20) - 1, 1u << 20, (1u << 20) + 1, (3u << 20) + 17}) {
+    for (const std::size_t size :
+         {0u, 1u, 1000u, (1u << 20) - 1, 1u << 20, (1u << 20) + 1, (3u << 20) + 17}) {
         for (const std::string& payload : {noise(size), std::string(size, 'x')}) {
             TempFolder folder;
             const std::string dir = folder.path() + "/state";

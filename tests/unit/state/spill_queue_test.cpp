@@ -2,15 +2,15 @@
 // The queue against std::map, under limits so small that it spills, merges and punches all the time.
 #include "state/spill_queue.hpp"
 
-#include <map>
-#include <random>
-#include <string>
-#include <tuple>
+#include "unit/state/temp_folder.hpp"
 
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
-#include "unit/state/temp_folder.hpp"
+#include <map>
+#include <random>
+#include <string>
+#include <tuple>
 
 namespace stream {
 namespace {
@@ -198,7 +198,8 @@ RC_GTEST_PROP(SpillQueue, BehavesAsAMap, ()) {
         } else {
             now += static_cast<TimeNs>(random() % 10);
             const auto time = now + static_cast<TimeNs>(random() % spread);
-            std::string bytes(random() % 100 == 0 ? 9000 : random() % 50, static_cast<char>('a' + random() % 26));
+            std::string bytes(random() % 100 == 0 ? 9000 : random() % 50,
+                              static_cast<char>('a' + random() % 26));
             push(*queue, model, time, static_cast<std::uint32_t>(random() % 12), position++, bytes);
         }
         RC_ASSERT(!::testing::Test::HasFatalFailure());
