@@ -113,7 +113,7 @@ Result<std::unique_ptr<Operator>> build(Tool& tool, Arguments& arguments) {
     }
     if (!any_text && !plan.columns.empty()) return fail(ErrorKind::usage, "--columns goes with --format csv or tsv");
     const bool by_time = (cat.from && cat.from->kind == Position::Kind::time) || (cat.to && cat.to->kind == Position::Kind::time);
-    if (plan.merge || by_time || stamps || plan.pace > 0) {
+    if (plan.merge || by_time || stamps || plan.pace > 0 || plan.max_ahead > 0) {
         plan.time_need = TimeNeed::required;
     } else if (plan.files.size() > 1 && !plan.follow) {
         plan.time_need = TimeNeed::guessed;  // only for the warning that files overlap

@@ -61,11 +61,7 @@ int main(int argc, char** argv) {
         auto keys = parse_keys(by);
         if (!keys) return pass_on(keys);
         if (keys->empty()) return fail(ErrorKind::usage, "no key is given", "--by FIELD: which field tells that two events are the same?");
-        plan.state_identity = "--within " + (dedupe.within ? format_duration(*dedupe.within) : "") + " --keep " + keep +
-                              " --approx " + std::to_string(dedupe.approx_error) + " --summary " +
-                              format_duration(dedupe.summary) + " --lateness " + format_duration(plan.lateness);
         for (const KeySpec& key : *keys) {
-            plan.state_identity += " --by " + key.path.text;
             tool.fields().add(key.path, true);
             dedupe.fields.push_back(key.path.text);
         }

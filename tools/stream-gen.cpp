@@ -116,10 +116,12 @@ int main(int argc, char** argv) {
                    });
     options.parsed({"--start", "", "TIME", "the first event's time (default 2026-01-01T00:00:00Z)", {}},
                    [&](const std::string& text) -> Result<void> {
-                       auto position = parse_position(text, 0);
+                       timespec now{};
+                       ::clock_gettime(CLOCK_REALTIME, &now);
+                       auto position = parse_position(text, TimeNs{now.tv_sec} * ns_per_second + now.tv_nsec);
                        if (!position) return pass_on(position);
                        if (position->kind != Position::Kind::time) return fail(ErrorKind::usage, "not a time: " + stream::quoted(text));
-                       gen.start = position->time;
+                       gen.start = floor_div(position->time, ns_per_ms) * ns_per_ms;
                        return {};
                    });
     options.parsed({"--users", "", "N", "users or customers at most (default 1000 × density)", {}}, into_count(gen.users));

@@ -51,6 +51,9 @@ Result<std::unique_ptr<Operator>> build(Tool& tool, Arguments& arguments) {
     std::unique_ptr<Operator> op;
     if (verb == "parse") {
         if (words.empty()) return fail(ErrorKind::usage, "parse needs the field with the time", "stream-time parse time");
+        if (!plan.time_field.empty() && plan.time_field != words.front()) {
+            return fail(ErrorKind::usage, "parse " + words.front() + " and --time " + plan.time_field + ": which is the time?");
+        }
         plan.time_field = words.front();
         words.erase(words.begin());
         plan.time_need = TimeNeed::required;
@@ -84,8 +87,7 @@ Result<std::unique_ptr<Operator>> build(Tool& tool, Arguments& arguments) {
     }
     plan.files = words;
     plan.operator_fields = tool.fields().size();
-    plan.state_identity = verb + " " + plan.time_field + " " + arguments.device + " " + arguments.sent + " " +
-                          arguments.received + " " + arguments.at + " " + format_duration(plan.lateness);
+    plan.state_identity = verb == "parse" ? verb + " " + plan.time_field : verb;
     return op;
 }
 

@@ -147,13 +147,7 @@ int main(int argc, char** argv) {
 
     return tool.run(argc, argv, [&]() -> Result<std::unique_ptr<Operator>> {
         PumpPlan& plan = tool.plan();
-        plan.state_identity = "--tz " + zone + " --fill " + fill + " --top " + top;
-        for (const std::string& word : words) plan.state_identity += " " + word;
-        for (const std::string& key : by) plan.state_identity += " --by " + key;
-        for (const DurationNs d : {window.allowed_lateness_ns, window.every_ns, window.offset_ns, window.session_max_ns, plan.lateness}) {
-            plan.state_identity += " " + format_duration(d);
-        }
-        plan.state_identity += std::string(window.changes ? " --changes" : "") + (window.compare ? " --compare" : "");
+        for (const std::string& word : words) plan.state_identity += (plan.state_identity.empty() ? "" : " ") + word;
         if (!zone.empty()) {
             auto found = Zone::find(zone);
             if (!found) return pass_on(found);

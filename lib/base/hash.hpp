@@ -15,6 +15,10 @@ struct Hash128 {
     friend bool operator==(const Hash128&, const Hash128&) = default;
 };
 
+// For tables whose keys come from outside: set once, at the start of the process, to something nobody
+// can guess.
+inline std::uint64_t table_seed = 0x9E3779B97F4A7C15u;
+
 std::uint64_t hash64(std::string_view bytes, std::uint64_t seed);
 Hash128 hash128(std::string_view bytes, std::uint64_t seed);
 // `secret`: at least 136 random bytes.

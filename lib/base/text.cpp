@@ -152,4 +152,14 @@ bool is_utf8(std::string_view text) {
     return true;
 }
 
+std::string format_size(std::uint64_t bytes) {
+    const char* const units[] = {"", "KiB", "MiB", "GiB", "TiB"};
+    int unit = 0;
+    while (bytes != 0 && bytes % 1024 == 0 && unit < 4) {
+        bytes /= 1024;
+        ++unit;
+    }
+    return std::to_string(bytes) + units[unit];
+}
+
 }  // namespace stream

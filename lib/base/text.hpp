@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
@@ -22,5 +23,8 @@ std::string printable(std::string_view text, std::size_t limit = 0);
 std::string_view nearest(std::string_view word, std::span<const std::string_view> candidates);
 
 bool is_utf8(std::string_view text);
+
+// 256MiB, 64KiB, 100: a size as the command line takes it.
+std::string format_size(std::uint64_t bytes);
 
 }  // namespace stream

@@ -175,6 +175,20 @@ Result<Options::Next> Options::parse(int argc, char** argv) {
     return Next::run;
 }
 
+std::string Options::given(const std::vector<std::string>& without) const {
+    std::string text;
+    for (const OptionInfo& info : impl_->infos) {
+        const CLI::Option* option = impl_->app.get_option_no_throw(info.name);
+        if (option == nullptr || option->count() == 0) continue;
+        if (std::find(without.begin(), without.end(), info.name) != without.end()) continue;
+        if (!text.empty()) text += ' ';
+        text += info.name;
+        if (info.type.empty()) continue;
+        for (const std::string& value : option->results()) text += " " + value;
+    }
+    return text;
+}
+
 std::string Options::short_help_text() const {
     std::string text = impl_->tool + " - " + impl_->summary + "\n\nusage: " + impl_->usage + "\n\n";
     for (std::size_t i = 0; i < std::min<std::size_t>(2, impl_->examples.size()); ++i) {
@@ -195,7 +209,9 @@ std::string Options::help_text() const {
     text += "\nOptions:\n";
     const auto line = [&](const std::string& left, const std::string& help) {
         text += "  " + left;
-        if (left.size() < 26) text.append(26 - left.size(), ' ');
+        const auto width = static_cast<std::size_t>(
+            std::count_if(left.begin(), left.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+        if (width < 26) text.append(26 - width, ' ');
         else text += "\n" + std::string(28, ' ');
         text += help + "\n";
     };

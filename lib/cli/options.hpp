@@ -54,6 +54,9 @@ public:
     enum class Next : std::uint8_t { run, help, short_help, version, dump };
     Result<Next> parse(int argc, char** argv);
 
+    // The options given, in the table's order, without those named: what a saved state depends on.
+    std::string given(const std::vector<std::string>& without) const;
+
     std::string help_text() const;
     std::string short_help_text() const;
     std::string dump_text() const;  // one JSON line an option, for generators and checks

@@ -202,11 +202,11 @@ struct Pump::Impl {
             return false;
         }
         event.time = *time;
-        if (plan.max_ahead > 0 && watermark != time_before_all &&
-            event.time > time_add(watermark, plan.max_ahead)) [[unlikely]] {
+        const TimeNs seen = plan.merge ? input.newest : watermark;
+        if (plan.max_ahead > 0 && seen != time_before_all && event.time > time_add(seen, plan.max_ahead)) [[unlikely]] {
             STREAM_TRY(bad_event(input,
                                  Error(ErrorKind::data, to_rfc3339(event.time) + " is " +
-                                                            format_duration(event.time - watermark) +
+                                                            format_duration(time_sub(event.time, seen)) +
                                                             " ahead of the watermark, more than --max-ahead " +
                                                             format_duration(plan.max_ahead)),
                                  input.reader->original()));
@@ -215,13 +215,15 @@ struct Pump::Impl {
         return true;
     }
 
-    Result<void> deliver(Input& input, const Event& event) {
+    // False: the operator cannot use the event, which is bad then.
+    Result<bool> deliver(Input& input, const Event& event) {
         auto done = op.on_event(input.index, event, sink);
         if (!done) [[unlikely]] {
-            if (done.error().kind() != ErrorKind::data) return done;
-            return bad_event(input, done.error(), input.reader->original());
+            if (done.error().kind() != ErrorKind::data) return pass_on(done);
+            STREAM_TRY(bad_event(input, done.error(), input.reader->original()));
+            return false;
         }
-        return {};
+        return true;
     }
 
     Result<void> advance(TimeNs to) {
@@ -271,27 +273,27 @@ struct Pump::Impl {
         if (position == fields_judged_after) judge_fields();
         if (plan.pace > 0) STREAM_TRY(keep_pace(event.time));
         const bool has_time = plan.time_need != TimeNeed::none && event.time != time_before_all;
-        if (has_time) {
-            if (event.time > newest) {
-                newest = event.time;
-                sink.set_newest(newest);
-            }
-            if (plan.warn_overlap) {
-                input.first_time = std::min(input.first_time, event.time);
-                input.last_time = std::max(input.last_time, event.time);
-            }
-        }
-        if (plan.ordered) {
-            if (event.time < watermark) {
-                sink.late(event, time_sub(watermark, event.time));
-            } else {
-                STREAM_TRY(queue->push({event.time, static_cast<std::uint32_t>(input.index), event.position, event.raw}));
-            }
+        if (!plan.ordered) {
+            // What the operator refuses is a bad event, and moves no watermark.
+            auto used = deliver(input, event);
+            if (!used) return pass_on(used);
+            if (!*used) return {};
+        } else if (event.time < watermark) {
+            sink.late(event, time_sub(watermark, event.time));
+            return {};
         } else {
-            STREAM_TRY(deliver(input, event));
+            STREAM_TRY(queue->push({event.time, static_cast<std::uint32_t>(input.index), event.position, event.raw}));
         }
-        if (has_time && !plan.lateness_all) return advance(time_sub(newest, plan.lateness));
-        return {};
+        if (!has_time) return {};
+        if (event.time > newest) {
+            newest = event.time;
+            sink.set_newest(newest);
+        }
+        if (plan.warn_overlap) {
+            input.first_time = std::min(input.first_time, event.time);
+            input.last_time = std::max(input.last_time, event.time);
+        }
+        return plan.lateness_all ? Result<void>{} : advance(time_sub(newest, plan.lateness));
     }
 
     Result<void> keep_pace(TimeNs time) {
@@ -351,7 +353,7 @@ struct Pump::Impl {
         numbers.bytes_in = bytes_in;
         for (const auto& input : inputs) {
             if (input == nullptr) continue;
-            numbers.bytes_in += input->reader->bytes_read();
+            if (!input->ended) numbers.bytes_in += input->reader->bytes_read();
             numbers.raw_position += input->reader->source().raw_position();
             numbers.raw_size += input->reader->source().raw_size();
         }
@@ -619,7 +621,8 @@ struct Pump::Impl {
             return Merged::wrote;
         }
         if (plan.pace > 0) STREAM_TRY(keep_pace(best->head.time));
-        STREAM_TRY(deliver(*best, best->head));
+        auto used = deliver(*best, best->head);
+        if (!used) return pass_on(used);
         best->has_head = false;
         return Merged::wrote;
     }
@@ -841,7 +844,6 @@ struct Pump::Impl {
             return exit_status_of(result.error().kind(), stop_signal());
         }
         result = run_all();
-        bool saved = false;
         if (result) {
             const bool pause = !plan.state_dir.empty() && !plan.final;
             if (stopped || is_stopped()) {
@@ -851,11 +853,9 @@ struct Pump::Impl {
             }
             if (result) result = flush();
             if (result && !plan.state_dir.empty() && (!stopped || all_inputs_are_streams())) {
-                result = save_state();
-                saved = true;
+                result = pause || stopped ? save_state() : remove_snapshot(plan.state_dir);
             }
         }
-        (void)saved;
         return finish(std::move(result));
     }
 

@@ -11,6 +11,7 @@
 #include <cstring>
 #include <new>
 
+#include "base/hash.hpp"
 #include "base/text.hpp"
 #include "cli/exit_status.hpp"
 #include "cli/hints.hpp"
@@ -154,6 +155,7 @@ int Tool::usage(const Error& error) {
 
 std::optional<int> Tool::parse(int argc, char** argv) {
     std::setlocale(LC_ALL, "C");
+    stream::table_seed = Tool::table_seed();
     const bool stdout_open = reserve_standard_descriptors();
     install_signals();
     if (!stdout_open) {
@@ -185,7 +187,10 @@ std::optional<int> Tool::parse(int argc, char** argv) {
     if (progress_) plan_.progress = true;
     if (no_progress_) plan_.progress = false;
     const char* folder = std::getenv("TMPDIR");
-    if (folder != nullptr && *folder != '\0') plan_.spill_folder = folder;
+    struct stat temporary {};
+    if (folder != nullptr && *folder != '\0' && ::stat(folder, &temporary) == 0 && S_ISDIR(temporary.st_mode)) {
+        plan_.spill_folder = folder;
+    }
     for (int i = 1; i < argc; ++i) arguments_.emplace_back(argv[i]);
     return std::nullopt;
 }
@@ -225,6 +230,11 @@ int Tool::run(int argc, char** argv, const std::function<Result<std::unique_ptr<
         }
         if (plan_.final && plan_.state_dir.empty()) return usage(Error(ErrorKind::usage, "--final goes with --state DIR"));
         if (auto checked = check_inputs(); !checked) return usage(checked.error());
+        // What says how much, where to and what is shown changes no state.
+        const std::string given = options_.given({"--state", "--final", "--late", "--bad", "--max-bad", "--max-line",
+                                                  "--memory", "--spill-max", "--line-buffered", "--progress",
+                                                  "--no-progress", "--stats", "--idle"});
+        plan_.state_identity += (plan_.state_identity.empty() || given.empty() ? "" : " ") + given;
         Pump pump(plan_, **op, fields_, diagnostics_);
         return pump.run();
     } catch (const std::bad_alloc&) {

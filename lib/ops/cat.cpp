@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ops/cat.hpp"
 
+#include "base/text.hpp"
 #include "json/canonical.hpp"
 #include "json/splice.hpp"
 
@@ -38,16 +39,17 @@ Result<void> Cat::hold(int input, const Event& event) {
     last_.push_back({input, std::string(event.raw), event.time, event.position});
     if (last_bytes_ > options_.memory_bytes) {
         return fail(ErrorKind::limit, "the last " + std::to_string(last_.size()) + " lines need more than --memory " +
-                                          std::to_string(options_.memory_bytes >> 20) + "MiB");
+                                          format_size(options_.memory_bytes));
     }
     return {};
 }
 
 Result<void> Cat::on_event(int input, const Event& event, Sink& sink) {
     using Kind = Position::Kind;
+    const std::uint64_t number = ++events_;  // in the order of writing, which --merge may have changed
     if (options_.from) {
         const Position& from = *options_.from;
-        if (from.kind == Kind::number && event.position + 1 < from.number) return {};
+        if (from.kind == Kind::number && number < from.number) return {};
         if (from.kind == Kind::time && event.time < from.time) return {};
         if (from.kind == Kind::end && !caught_up_) return {};
         if (from.kind == Kind::last && !caught_up_) {
@@ -62,7 +64,7 @@ Result<void> Cat::on_event(int input, const Event& event, Sink& sink) {
     if (options_.to) {
         const Position& to = *options_.to;
         if (to.kind == Kind::start) done_ = true;
-        if (to.kind == Kind::number && event.position + 1 >= to.number) done_ = true;
+        if (to.kind == Kind::number && number >= to.number) done_ = true;
         if (done_) return {};
         if (to.kind == Kind::time && event.time >= to.time) return {};
         if (to.kind == Kind::last) {
@@ -74,7 +76,7 @@ Result<void> Cat::on_event(int input, const Event& event, Sink& sink) {
             write(held.input, {held.raw, held.time, held.position, nullptr}, sink);
             return {};
         }
-        if (to.kind == Kind::number && event.position + 2 >= to.number) done_ = true;  // the last one
+        if (to.kind == Kind::number && number + 1 >= to.number) done_ = true;  // the last one
     }
     write(input, event, sink);
     return {};

@@ -19,7 +19,7 @@ struct CatOptions {
     std::vector<bool> stamp;         // by input: write the event's time as `ts`
     std::string tag;                 // the member that takes the input's name; empty: none
     std::vector<std::string> names;  // by input
-    std::optional<Position> from;    // lines are counted from 1, over all inputs
+    std::optional<Position> from;    // events are counted from 1, over all inputs, as they are written
     std::optional<Position> to;      // that position itself is not read
     std::size_t memory_bytes = 256u << 20;  // for the last N lines
 };
@@ -45,6 +45,7 @@ private:
     CatOptions options_;
     std::deque<Held> last_;  // --from -N: the last N so far; --to -N: those that may be among the last N
     std::size_t last_bytes_ = 0;
+    std::uint64_t events_ = 0;
     bool caught_up_ = false;
     bool done_ = false;
     std::string line_;

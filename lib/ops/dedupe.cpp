@@ -270,8 +270,8 @@ void Dedupe::append_stats(std::string& out) const {
     if (keep_last_) count(*keep_last_);
     if (summaries_) count(*summaries_);
     out += fmt::format(
-        R"(,"written":{},"repeats":{},"late":{},"keys":{},"held":{},"state_bytes":{},"spilled_bytes":{})",
-        written_, repeats_, late_, keys, keep_last_ ? keep_last_->held() : 0, memory_used(), spilled);
+        R"(,"written":{},"repeats":{},"keys":{},"held":{},"state_bytes":{},"spilled_bytes":{})",
+        written_, repeats_, keys, keep_last_ ? keep_last_->held() : 0, memory_used(), spilled);
 }
 
 }  // namespace stream

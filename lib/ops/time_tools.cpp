@@ -118,7 +118,7 @@ public:
         if (counts_.size() * sizeof(Count) * 2 > memory_bytes) {
             return fail(ErrorKind::limit,
                         std::to_string(counts_.size()) + " different times need more than --memory " +
-                            std::to_string(memory_bytes >> 20) + "MiB",
+                            format_size(memory_bytes),
                         "--memory SIZE allows more");
         }
         return {};

@@ -399,6 +399,12 @@ Result<void> save_snapshot(const std::string& folder, const SnapshotHeader& head
     return {};
 }
 
+Result<void> remove_snapshot(const std::string& folder) {
+    const std::string path = folder + "/state";
+    if (::unlink(path.c_str()) != 0 && errno != ENOENT) return system_failure("remove", path, errno);
+    return sync_folder(folder);
+}
+
 Result<std::optional<std::string>> load_snapshot(const std::string& folder, const SnapshotHeader& expected) {
     remove_leftovers(folder);
     const std::string path = folder + "/" + std::string(file_in_folder);

@@ -43,6 +43,9 @@ Result<std::string> read_snapshot_file(const std::string& path, const SnapshotHe
 Result<void> save_snapshot(const std::string& folder, const SnapshotHeader& header, std::string_view payload);
 Result<std::optional<std::string>> load_snapshot(const std::string& folder, const SnapshotHeader& expected);
 
+// The state has served its purpose: the next load finds nothing. Durable on success.
+Result<void> remove_snapshot(const std::string& folder);
+
 // One user of a folder at a time: flock on its file LOCK, which is never deleted. Freed by the
 // destructor, and by the kernel when the process ends however it ends; children do not inherit it.
 class StateLock {

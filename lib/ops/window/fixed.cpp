@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/text.hpp"
 #include "ops/window/costs.hpp"
 
 namespace stream {
@@ -60,9 +61,13 @@ FixedWindows::Place FixedWindows::find_pane(const Event& event, Sink& sink, Time
     return first_end > watermark_ ? Place::open : Place::closed_in_part;
 }
 
-// A window that has events is to be closed.
+// A window that has events is to be closed; with --fill, so are those without between the last that was
+// closed and this one. What the watermark has passed of these had no event in time.
 void FixedWindows::expect_window(TimeNs start) {
-    if (options_.fill && !has_next_ && has_closed_ && knows_keys_before(start)) start = std::min(start, after_closed_);
+    if (options_.fill && !has_next_ && has_closed_ && start > after_closed_ && knows_keys_before(start)) {
+        start = after_closed_;
+        fill_only_until_ = watermark_;
+    }
     if (has_next_ && start >= next_start_) return;
     has_next_ = true;
     next_start_ = start;
@@ -120,7 +125,7 @@ Result<void> FixedWindows::on_event(int, const Event& event, Sink& sink) {
     }
     if (used_ > options_.memory_bytes) [[unlikely]] return out_of_memory();
     if (place == Place::closed_in_part && options_.allowed_lateness_ns > 0) {
-        return correct(event.time, std::string(key), sink);
+        return on_late(event.time, std::string(key), sink);
     }
     return {};
 }
@@ -130,26 +135,46 @@ tl::unexpected<Error> FixedWindows::out_of_memory() const {
     for (const auto& [start, pane] : panes_) groups += pane->groups.size();
     return fail(ErrorKind::limit,
                 std::to_string(groups) + (groups == 1 ? " open group needs" : " open groups need") +
-                    " more than --memory " + std::to_string(options_.memory_bytes >> 20) + "MiB",
+                    " more than --memory " + format_size(options_.memory_bytes),
                 plan_.advice());
 }
 
-// A late event within --allowed-lateness: every closed window that holds it is said again, and so are
-// later ones in which it changes what they are compared with, count from or are filled with.
-Result<void> FixedWindows::correct(TimeNs time, std::string_view key, Sink& sink) {
+// A late event within --allowed-lateness.
+Result<void> FixedWindows::on_late(TimeNs time, std::string_view key, Sink& sink) {
+    TimeNs written_before = time_after_all;
+    if (options_.fill && !has_next_ && has_closed_ && newest_pane_ >= after_closed_) {
+        // Windows that nothing was known of are found to have been.
+        written_before = after_closed_;
+        filled_rows_ = 0;
+        expect_window(grid_.last_window_starting_by(time));
+        STREAM_TRY(close_due(watermark_, sink));
+    }
+    STREAM_TRY(correct(time, key, written_before, sink));
+    plan_next();
+    return {};
+}
+
+// Every closed window before `before` that holds the event is said again, and so are later ones in which
+// it changes what they are compared with, count from or are filled with.
+Result<void> FixedWindows::correct(TimeNs time, std::string_view key, TimeNs before, Sink& sink) {
+    const auto is_closed = [&](TimeNs start) { return grid_.window_end(start) <= watermark_; };
     TimeNs start = grid_.first_window_ending_after(time);
-    for (; start <= time; start = grid_.next_window(start)) {
-        const TimeNs end = grid_.window_end(start);
-        if (end > watermark_) break;
-        if (time_add(end, options_.allowed_lateness_ns) <= watermark_) continue;
+    for (; start <= time && start < before && is_closed(start); start = grid_.next_window(start)) {
+        if (time_add(grid_.window_end(start), options_.allowed_lateness_ns) <= watermark_) continue;
         windows_[start].closed = true;
-        if (options_.top > 0) STREAM_TRY(write_window(start, sink, {.only_changed = true, .fill = true}));
+        if (options_.top > 0) STREAM_TRY(write_window(start, sink, {.only_changed = true, .fill = options_.fill}));
         else STREAM_TRY(rewrite_row(start, key, sink, false));
     }
     if (options_.fill) {
-        for (; start <= newest_pane_ && grid_.window_end(start) <= watermark_; start = grid_.next_window(start)) {
+        for (; start <= newest_pane_ && start < before && is_closed(start); start = grid_.next_window(start)) {
             windows_[start].closed = true;
             STREAM_TRY(write_window(start, sink, {.only_changed = true, .fill = true}));
+        }
+        if (start <= newest_pane_) {
+            if (start < before) expect_window(start);
+        } else {
+            after_closed_ = has_closed_ ? std::max(after_closed_, start) : start;
+            has_closed_ = true;
         }
     } else if (options_.compare || plan_.has_increase()) {
         for (auto window = windows_.lower_bound(start); window != windows_.end() && window->second.closed; ++window) {
@@ -157,7 +182,6 @@ Result<void> FixedWindows::correct(TimeNs time, std::string_view key, Sink& sink
             else STREAM_TRY(rewrite_row(window->first, key, sink, true));
         }
     }
-    plan_next();
     return {};
 }
 
@@ -237,13 +261,17 @@ void FixedWindows::forget_silent(TimeNs closed) {
             ++known;
             continue;
         }
-        if (const auto carried = carried_.find(known->first); carried != carried_.end()) {
-            used_ -= cost_of_values(carried->first, carried->second);
-            carried_.erase(carried);
-        }
+        forget_carried(known->first);
         used_ -= cost_of_key(known->first);
         known_.erase(known++);
     }
+}
+
+void FixedWindows::forget_carried(std::string_view key) {
+    const auto carried = carried_.find(key);
+    if (carried == carried_.end()) return;
+    used_ -= cost_of_values(carried->first, carried->second);
+    carried_.erase(carried);
 }
 
 // Provisional results of every open window that changed.
@@ -261,7 +289,16 @@ Result<void> FixedWindows::tick(Sink& sink) {
 }
 
 // What windows to come need of a pane that goes.
-void FixedWindows::carry(const Pane& pane) {
+void FixedWindows::carry(TimeNs start, const Pane& pane) {
+    for (const auto& [key, time] : pane.last) {
+        auto [known, is_new] = known_.try_emplace(key, time);
+        if (is_new) {
+            used_ += cost_of_key(key);
+            continue;
+        }
+        if (options_.fill_ns > 0 && is_silence(known->second, start)) forget_carried(key);
+        known->second = std::max(known->second, time);
+    }
     if (plan_.has_increase()) {
         for (std::size_t i = 0; i < pane.groups.size(); ++i) {
             const Groups::Group& group = pane.groups.at(i);
@@ -275,11 +312,6 @@ void FixedWindows::carry(const Pane& pane) {
             used_ += cost_of_values(carried->first, carried->second);
         }
     }
-    for (const auto& [key, time] : pane.last) {
-        auto [known, is_new] = known_.try_emplace(key, time);
-        if (is_new) used_ += cost_of_key(key);
-        else known->second = std::max(known->second, time);
-    }
 }
 
 // Drops the panes whose last window has closed for good by `now`.
@@ -289,7 +321,7 @@ void FixedWindows::drop_panes(TimeNs now) {
         const TimeNs last_window = grid_.last_window_starting_by(first->first);
         if (time_add(grid_.window_end(last_window), options_.allowed_lateness_ns) > now) break;
         Pane& pane = *first->second;
-        carry(pane);
+        carry(first->first, pane);
         std::size_t freed = pane_cost + pane.groups.memory();
         if (plan_.has_heap()) {
             for (std::size_t i = 0; i < pane.groups.size(); ++i) freed += plan_.heap_bytes(pane.groups.at(i).states());
@@ -311,12 +343,9 @@ void FixedWindows::plan_next() {
     if (options_.every_ns > 0) next_action_ = std::min(next_action_, next_tick_);
 }
 
-Result<void> FixedWindows::on_watermark(TimeNs watermark, Sink& sink) {
-    watermark_ = watermark;
-    if (watermark < next_action_) return {};
-    filled_rows_ = 0;
+// In the order in which the watermark passes them: closes, and ends of --allowed-lateness.
+Result<void> FixedWindows::close_due(TimeNs watermark, Sink& sink) {
     while (!all_) {
-        // In the order in which the watermark passes them: closes, and ends of --allowed-lateness.
         const TimeNs closes = has_next_ ? grid_.window_end(next_start_) : time_after_all;
         const bool can_close = has_next_ && closes <= watermark;
         const bool waits = options_.allowed_lateness_ns > 0 && !windows_.empty() && windows_.begin()->second.closed;
@@ -332,6 +361,14 @@ Result<void> FixedWindows::on_watermark(TimeNs watermark, Sink& sink) {
             break;
         }
     }
+    return {};
+}
+
+Result<void> FixedWindows::on_watermark(TimeNs watermark, Sink& sink) {
+    watermark_ = watermark;
+    if (watermark < next_action_) return {};
+    filled_rows_ = 0;
+    STREAM_TRY(close_due(watermark, sink));
     if (!all_) drop_panes(watermark);
     if (options_.every_ns > 0 && watermark != time_after_all) {
         if (next_tick_ != time_before_all && watermark >= next_tick_) STREAM_TRY(tick(sink));

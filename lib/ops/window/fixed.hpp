@@ -65,17 +65,20 @@ private:
     Pane& pane_at(TimeNs start);
     void take_back(bool group_is_new);
     void expect_window(TimeNs start);
-    Result<void> correct(TimeNs time, std::string_view key, Sink& sink);
+    Result<void> on_late(TimeNs time, std::string_view key, Sink& sink);
+    Result<void> correct(TimeNs time, std::string_view key, TimeNs before, Sink& sink);
     tl::unexpected<Error> out_of_memory() const;
 
     // Closing.
+    Result<void> close_due(TimeNs watermark, Sink& sink);
     Result<void> close_next(Sink& sink);
     Result<void> finalize_next(Sink& sink);
     Result<void> tick(Sink& sink);
     void find_next(TimeNs from);
     void plan_next();
     void drop_panes(TimeNs now);
-    void carry(const Pane& pane);
+    void carry(TimeNs start, const Pane& pane);
+    void forget_carried(std::string_view key);
     void forget_window(Windows::iterator window);
     void forget_compared(TimeNs closed);
     void forget_silent(TimeNs closed);
@@ -93,6 +96,7 @@ private:
     const Values* compared_with(TimeNs start, std::string_view key) const;
     void keep_for_comparison(TimeNs start, const Row& row);
     TimeNs last_before(std::string_view key, TimeNs start) const;
+    bool is_silence(TimeNs event, TimeNs next) const;
     bool is_forgotten(std::string_view key, TimeNs start) const;
     bool knows_keys_before(TimeNs start) const;
     Bounds bounds_of(TimeNs start) const;
@@ -121,6 +125,7 @@ private:
     TimeNs next_start_ = 0;                  // of the earliest open window that has events (or is filled)
     bool has_closed_ = false;
     TimeNs after_closed_ = 0;                // --fill: the window behind the last that was closed
+    TimeNs fill_only_until_ = time_before_all;  // --fill: windows closed by then had nothing in time
     TimeNs next_action_ = time_after_all;    // no watermark before this does anything
     TimeNs next_tick_ = time_before_all;
     Windows windows_;

@@ -39,11 +39,13 @@ Result<Groups*> FixedWindows::groups_of(TimeNs start, TimeNs end, std::unique_pt
 const FixedWindows::Values* FixedWindows::values_before(TimeNs start, std::string_view key, Values& scratch) const {
     if (!plan_.has_increase() || all_) return nullptr;
     scratch.assign(plan_.size(), std::string());
-    if (options_.fill_ns > 0 && is_forgotten(key, start)) return &scratch;
+    TimeNs newer = start;
     for (auto pane = panes_.lower_bound(start); pane != panes_.begin();) {
         --pane;
         const Groups::Group* group = pane->second->groups.find(key);
         if (group == nullptr) continue;
+        if (options_.fill_ns > 0 && is_silence(pane->second->last.find(key)->second, newer)) return &scratch;
+        newer = pane->first;
         bool all_found = true;
         for (std::size_t i = 0; i < plan_.size(); ++i) {
             if (!plan_.is_increase(i) || !scratch[i].empty()) continue;
@@ -51,6 +53,10 @@ const FixedWindows::Values* FixedWindows::values_before(TimeNs start, std::strin
             all_found = all_found && !scratch[i].empty();
         }
         if (all_found) return &scratch;
+    }
+    if (options_.fill_ns > 0) {
+        const auto known = known_.find(key);
+        if (known == known_.end() || is_silence(known->second, newer)) return &scratch;
     }
     if (const auto carried = carried_.find(key); carried != carried_.end()) {
         for (std::size_t i = 0; i < plan_.size(); ++i) {
@@ -87,7 +93,12 @@ TimeNs FixedWindows::last_before(std::string_view key, TimeNs start) const {
     return known == known_.end() ? time_before_all : known->second;
 }
 
-// --fill DUR: silent for longer than that when the window begins.
+// --fill DUR: whether a window begins that long after a key's event and not after its next one, or one in
+// the pane that begins there: the key is forgotten then.
+bool FixedWindows::is_silence(TimeNs event, TimeNs next) const {
+    return time_add(event, options_.fill_ns) < grid_.last_window_starting_by(next);
+}
+
 bool FixedWindows::is_forgotten(std::string_view key, TimeNs start) const {
     const TimeNs last = last_before(key, start);
     return last == time_before_all || time_add(last, options_.fill_ns) < start;
@@ -136,7 +147,8 @@ Result<void> FixedWindows::write_window(TimeNs start, Sink& sink, const Writing&
     auto groups = groups_of(start, bounds.end, merged);
     if (!groups) return pass_on(groups);
     std::vector<Row> rows;
-    if (*groups != nullptr) {
+    const bool all_late = options_.fill && time_add(bounds.end, options_.allowed_lateness_ns) <= fill_only_until_;
+    if (*groups != nullptr && !all_late) {
         const auto sorted = (*groups)->sorted();
         if (!options_.fill && options_.top == 0 && !options_.compare && !keeps_history()) {
             Values scratch;

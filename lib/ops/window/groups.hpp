@@ -22,7 +22,7 @@ namespace stream {
 // Maps by key bytes that can be asked with a view.
 struct KeyHash {
     using is_transparent = void;
-    std::size_t operator()(std::string_view key) const { return hash64(key, 0x9E3779B97F4A7C15u); }
+    std::size_t operator()(std::string_view key) const { return hash64(key, table_seed); }
 };
 struct KeyEqual {
     using is_transparent = void;

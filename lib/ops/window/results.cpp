@@ -84,12 +84,17 @@ void Results::append_core(std::string& out, const Bounds& bounds, std::string_vi
 Result<void> Results::write_plain(Sink& sink, const Bounds& bounds, std::string_view key, const std::byte* states,
                                   const std::vector<std::string>* before) const {
     std::string& out = sink.begin();
+    const std::size_t mark = out.size();
     append_head(out, bounds, key);
     WindowSpan span = span_of(bounds);
     for (std::size_t i = 0; i < plan_.size(); ++i) {
         append_name(out, plan_.name(i));
         span.before = before != nullptr ? std::string_view((*before)[i]) : std::string_view();
-        STREAM_TRY(plan_.write(i, states, span, out));
+        auto written = plan_.write(i, states, span, out);
+        if (!written) {
+            out.resize(mark);  // no half a line
+            return written;
+        }
     }
     out += '}';
     sink.end(time_of(bounds));

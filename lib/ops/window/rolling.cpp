@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/text.hpp"
 #include "json/splice.hpp"
 #include "ops/window/costs.hpp"
 
@@ -146,7 +147,7 @@ Result<void> Rolling::on_event(int, const Event& event, Sink& sink) {
     if (used_ > options_.memory_bytes) {
         return fail(ErrorKind::limit,
                     std::to_string(elements_) + " events in the windows need more than --memory " +
-                        std::to_string(options_.memory_bytes >> 20) + "MiB",
+                        format_size(options_.memory_bytes),
                     plan_.advice());
     }
     if (!sliding_) {

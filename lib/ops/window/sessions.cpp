@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/text.hpp"
 #include "ops/window/costs.hpp"
 
 namespace stream {
@@ -47,9 +48,19 @@ Sessions::Session* Sessions::new_session(Key& key, TimeNs first, TimeNs last) {
                                         [](TimeNs time, const Session* other) { return time < other->first; });
     key.sessions.insert(place, session);
     expect(session, end_of(*session));
+    if (options_.session_max_ns > 0) firsts_.insert(first);
     ++live_;
     used_ += cost_of(*session);
     return session;
+}
+
+void Sessions::set_first(Session& session, TimeNs first) {
+    if (session.first == first) return;
+    if (options_.session_max_ns > 0) {
+        firsts_.erase(firsts_.find(session.first));
+        firsts_.insert(first);
+    }
+    session.first = first;
 }
 
 // An entry in the queue; a session opened again has more than one.
@@ -72,7 +83,8 @@ std::size_t Sessions::cost_of(const Session& session) const {
 Result<void> Sessions::absorb(Session& into, Session& from) {
     used_ -= cost_of(into) + cost_of(from);
     auto merged = plan_.merge(into.states.get(), from.states.get());
-    into.first = std::min(into.first, from.first);
+    set_first(into, std::min(into.first, from.first));
+    if (options_.session_max_ns > 0) firsts_.erase(firsts_.find(from.first));
     into.last = std::max(into.last, from.last);
     into.revision = std::max(into.revision, from.revision);
     for (Shown& shown : from.shown) into.shown.push_back(std::move(shown));
@@ -107,7 +119,7 @@ Result<Sessions::Session*> Sessions::join(Key& key, TimeNs time) {
         key.sessions.erase(key.sessions.begin() + static_cast<std::ptrdiff_t>(i));
     }
     if (joined != nullptr) {
-        joined->first = std::min(joined->first, time);
+        set_first(*joined, std::min(joined->first, time));
         joined->last = std::max(joined->last, time);
     }
     return joined;
@@ -162,7 +174,7 @@ Result<void> Sessions::on_event(int, const Event& event, Sink& sink) {
     if (used_ > options_.memory_bytes) {
         return fail(ErrorKind::limit,
                     std::to_string(live_) + " open sessions need more than --memory " +
-                        std::to_string(options_.memory_bytes >> 20) + "MiB",
+                        format_size(options_.memory_bytes),
                     plan_.advice());
     }
     if (end_of(session) < watermark_) {  // late, within --allowed-lateness
@@ -210,6 +222,7 @@ void Sessions::forget(Session* session) {
     session->singles.clear();
     key.sessions.erase(std::find(key.sessions.begin(), key.sessions.end(), session));
     session->dead = true;
+    if (options_.session_max_ns > 0) firsts_.erase(firsts_.find(session->first));
     if (session->entries == 0) delete session;
     --live_;
     if (const auto place = by_key_.find(key.bytes); place != by_key_.end()) forget_if_empty(place);

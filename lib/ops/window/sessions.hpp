@@ -5,10 +5,15 @@
 //
 // An event joins every session it is near enough to, closed ones that are still here included, and so
 // may make one of two.
+//
+// With --max a session is cut when it closes, and its first pieces are older than what other keys have
+// written meanwhile: results wait until none older can come from the sessions that are open.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <queue>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -66,11 +71,11 @@ private:
         Session* session;
         bool operator<(const Due& other) const { return time > other.time; }  // earliest on top
     };
-    struct Piece {  // --max: a result that waits for its turn
-        Bounds bounds;
+    struct Place {  // --max: of a result that waits for its turn
+        TimeNs end;
+        TimeNs start;
         std::string key;
-        Values before;
-        States states;
+        bool operator<(const Place& other) const;
     };
     using ByKey = KeyMap<std::unique_ptr<Key>>;
 
@@ -81,12 +86,13 @@ private:
     Result<void> absorb(Session& into, Session& from);
     void forget(Session* session);
     void forget_if_empty(ByKey::iterator key);
-    Result<void> take_due(TimeNs time, std::vector<Piece>& pieces, Sink& sink);
-    Result<void> close(Session& session, std::vector<Piece>& pieces, Sink& sink);
+    Result<void> take_due(TimeNs time, Sink& sink);
+    Result<void> close(Session& session, Sink& sink);
     Result<void> write(Session& session, Sink& sink, bool is_final, bool only_changed = false);
     Result<void> rewrite_later(const Session& session, Sink& sink);
-    Result<void> cut(Session& session, std::vector<Piece>& pieces);
-    Result<void> write_pieces(std::vector<Piece>& pieces, Sink& sink);
+    Result<void> cut(Session& session);
+    void write_ready(Sink& sink);
+    void set_first(Session& session, TimeNs first);
     const Values* values_before(const Session& session, Values& scratch) const;
     void take_last_numbers(const States& states, Values& into) const;
     Result<void> tick(Sink& sink);
@@ -105,6 +111,8 @@ private:
     TimeNs next_tick_ = time_before_all;
     ByKey by_key_;
     std::priority_queue<Due> due_;
+    std::multiset<TimeNs> firsts_;             // --max: of all sessions
+    std::multimap<Place, std::string> ready_;  // --max: results that wait
     std::size_t live_ = 0;
     std::size_t used_ = 0;
     std::string scratch_;

@@ -16,14 +16,8 @@ bool Sessions::is_before(const Session* a, const Session* b) {
 Result<void> Sessions::on_watermark(TimeNs watermark, Sink& sink) {
     watermark_ = watermark;
     // One instant after the other, however far the watermark jumped.
-    if (!due_.empty() && is_past(due_.top().time)) {
-        std::vector<Piece> pieces;
-        Result<void> taken;
-        while (taken && !due_.empty() && is_past(due_.top().time)) taken = take_due(due_.top().time, pieces, sink);
-        if (taken) taken = write_pieces(pieces, sink);
-        for (Piece& piece : pieces) free_states(piece.states);
-        if (!taken) return taken;
-    }
+    while (!due_.empty() && is_past(due_.top().time)) STREAM_TRY(take_due(due_.top().time, sink));
+    if (!ready_.empty()) write_ready(sink);
     if (options_.every_ns > 0 && watermark != time_after_all) {
         if (next_tick_ != time_before_all && watermark >= next_tick_) STREAM_TRY(tick(sink));
         next_tick_ = tick_after(watermark, options_.every_ns);
@@ -32,7 +26,7 @@ Result<void> Sessions::on_watermark(TimeNs watermark, Sink& sink) {
 }
 
 // The sessions that close, and then those that go, at this instant.
-Result<void> Sessions::take_due(TimeNs time, std::vector<Piece>& pieces, Sink& sink) {
+Result<void> Sessions::take_due(TimeNs time, Sink& sink) {
     std::vector<Session*> closing;
     std::vector<Session*> leaving;
     // A session's entry may be older than the session: it goes back with what is known now.
@@ -55,7 +49,7 @@ Result<void> Sessions::take_due(TimeNs time, std::vector<Piece>& pieces, Sink& s
     }
     Result<void> result;
     for (Session* session : closing) {
-        if (result) result = close(*session, pieces, sink);
+        if (result) result = close(*session, sink);
         if (options_.allowed_lateness_ns == 0) forget(session);
         else expect(session, time_add(end_of(*session), options_.allowed_lateness_ns));
     }
@@ -66,9 +60,9 @@ Result<void> Sessions::take_due(TimeNs time, std::vector<Piece>& pieces, Sink& s
     return result;
 }
 
-Result<void> Sessions::close(Session& session, std::vector<Piece>& pieces, Sink& sink) {
+Result<void> Sessions::close(Session& session, Sink& sink) {
     session.closed = true;
-    if (options_.session_max_ns > 0) return cut(session, pieces);
+    if (options_.session_max_ns > 0) return cut(session);
     return write(session, sink, options_.allowed_lateness_ns == 0);
 }
 
@@ -116,43 +110,71 @@ Result<void> Sessions::rewrite_later(const Session& session, Sink& sink) {
     return {};
 }
 
+namespace {
+
+// Keeps the line that is written to it.
+class LineCatcher final : public Sink {
+public:
+    void pass(const Event& event) override { line.assign(event.raw); }
+    std::string& begin() override { return line; }
+    void end(TimeNs) override {}
+    void late(const Event&, DurationNs) override {}
+    std::string line;
+};
+
+}  // namespace
+
 // --max: greedily from the first event; a piece holds [first, first + max) and ends there, the last one
 // ends as a session does.
-Result<void> Sessions::cut(Session& session, std::vector<Piece>& pieces) {
+Result<void> Sessions::cut(Session& session) {
     std::sort(session.singles.begin(), session.singles.end(), [](const Single& a, const Single& b) {
         return a.time != b.time ? a.time < b.time : a.position < b.position;
     });
     Values before;
-    values_before(session, before);
+    const Values* has_before = values_before(session, before);
     for (std::size_t i = 0; i < session.singles.size();) {
         const TimeNs first = session.singles[i].time;
         const TimeNs end = time_add(first, options_.session_max_ns);
-        pieces.push_back({{}, session.key->bytes, before, new_states()});
-        Piece& piece = pieces.back();
+        States states = new_states();
+        Result<void> result;
         TimeNs last = first;
-        for (; i < session.singles.size() && session.singles[i].time < end; ++i) {
-            STREAM_TRY(plan_.merge(piece.states.get(), session.singles[i].states.get()));
+        for (; i < session.singles.size() && session.singles[i].time < end && result; ++i) {
+            result = plan_.merge(states.get(), session.singles[i].states.get());
             last = session.singles[i].time;
         }
         const bool at_end = i == session.singles.size();
-        piece.bounds = {first, at_end ? time_add(last, options_.size_ns) : end, false};
-        if (plan_.has_increase()) take_last_numbers(piece.states, before);
+        const Bounds bounds{first, at_end ? time_add(last, options_.size_ns) : end, false};
+        LineCatcher caught;
+        if (result) result = results_.write_plain(caught, bounds, session.key->bytes, states.get(), has_before);
+        if (has_before != nullptr) take_last_numbers(states, before);
+        free_states(states);
+        if (!result) return result;
+        used_ += cost_of_history(session.key->bytes) + caught.line.size();
+        ready_.emplace(Place{bounds.end, bounds.start, session.key->bytes}, std::move(caught.line));
     }
     return {};
 }
 
-// Pieces of different sessions come in the order of all results.
-Result<void> Sessions::write_pieces(std::vector<Piece>& pieces, Sink& sink) {
-    std::stable_sort(pieces.begin(), pieces.end(), [](const Piece& a, const Piece& b) {
-        if (a.bounds.end != b.bounds.end) return a.bounds.end < b.bounds.end;
-        if (a.bounds.start != b.bounds.start) return a.bounds.start < b.bounds.start;
-        return Keys::compare(a.key, b.key) < 0;
-    });
-    for (const Piece& piece : pieces) {
-        const Values* before = plan_.has_increase() ? &piece.before : nullptr;
-        STREAM_TRY(results_.write_plain(sink, piece.bounds, piece.key, piece.states.get(), before));
+bool Sessions::Place::operator<(const Place& other) const {
+    if (end != other.end) return end < other.end;
+    if (start != other.start) return start < other.start;
+    return Keys::compare(key, other.key) < 0;
+}
+
+// The results that no session still open can come before: it ends behind the watermark, or its first
+// piece ends at first + max.
+void Sessions::write_ready(Sink& sink) {
+    TimeNs earliest = watermark_;
+    if (!firsts_.empty()) earliest = std::min(earliest, time_add(*firsts_.begin(), options_.session_max_ns));
+    while (!ready_.empty()) {
+        const auto first = ready_.begin();
+        const bool goes = first->first.end < earliest || (watermark_ == time_after_all && firsts_.empty());
+        if (!goes) break;
+        used_ -= cost_of_history(first->first.key) + first->second.size();
+        sink.begin() += first->second;
+        sink.end(first->first.end - 1);
+        ready_.erase(first);
     }
-    return {};
 }
 
 // Provisional results of the open sessions that changed.

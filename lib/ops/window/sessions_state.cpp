@@ -36,6 +36,13 @@ void Sessions::snapshot(StateWriter& writer) const {
             }
         }
     }
+    writer.put_varint(ready_.size());
+    for (const auto& [place, line] : ready_) {
+        writer.put_i64(place.end);
+        writer.put_i64(place.start);
+        writer.put_bytes(place.key);
+        writer.put_bytes(line);
+    }
 }
 
 Result<void> Sessions::restore(StateReader& reader) {
@@ -74,6 +81,14 @@ Result<void> Sessions::restore(StateReader& reader) {
             }
             used_ += cost_of(*session) - cost_of_empty;
         }
+    }
+    for (std::uint64_t left = reader.get_varint(); more(left);) {
+        const TimeNs end = reader.get_i64();
+        const TimeNs start = reader.get_i64();
+        std::string key(reader.get_bytes());
+        std::string line(reader.get_bytes());
+        used_ += cost_of_history(key) + line.size();
+        ready_.emplace(Place{end, start, std::move(key)}, std::move(line));
     }
     return reader.check("the sessions");
 }

@@ -40,9 +40,7 @@ inline WindowOptions window_options(const std::string& line) {
     for (std::string word; in >> word;) words.push_back(word);
     const auto duration = [](std::string text) -> DurationNs {
         if (text.find_first_not_of("-0123456789") == std::string::npos) return std::stoll(text) * ms;
-        const bool minus = text[0] == '-';
-        const DurationNs length = must(parse_duration(minus ? text.substr(1) : text));
-        return minus ? -length : length;
+        return must(parse_duration(text));
     };
     const std::map<std::string, WindowKind> kinds = {
         {"tumbling", WindowKind::tumbling}, {"hopping", WindowKind::hopping}, {"session", WindowKind::session},
