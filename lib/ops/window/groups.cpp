@@ -58,7 +58,7 @@ Groups::Group* Groups::find(std::string_view key) {
         if (slot == 0) return nullptr;
         if (static_cast<std::uint32_t>(slot >> 32) != high) continue;
         Group& group = at((slot & UINT32_MAX) - 1);
-        if (group.key_size == key.size() && std::memcmp(group.key_data, key.data(), key.size()) == 0) return &group;
+        if (group.key() == key) return &group;
     }
 }
 
@@ -70,7 +70,7 @@ Groups::Group& Groups::find_or_make(std::string_view key) {
         if (slot == 0) break;
         if (static_cast<std::uint32_t>(slot >> 32) != high) continue;
         Group& group = at((slot & UINT32_MAX) - 1);
-        if (group.key_size == key.size() && std::memcmp(group.key_data, key.data(), key.size()) == 0) return group;
+        if (group.key() == key) return group;
     }
     if ((count_ + 1) * 8 > slots_.size() * 7) {
         grow();

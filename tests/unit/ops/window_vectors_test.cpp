@@ -243,6 +243,25 @@ TEST(WindowVectors, W30GapFillWithNulls) {
     EXPECT_EQ(d.end().brief(), Lines{});
 }
 
+// RisingWave waits for the row behind a gap, which its interpolation needs; nulls need only the window's end.
+TEST(WindowVectors, W30GapFillOnClose) {
+    WindowDriver d("tumbling 1m last:v --fill all");
+    const auto put = [&](const char* time, int value) {
+        d.at(clock(time), "\"v\":" + std::to_string(value)).wm(clock(time) - 5000);
+    };
+    const auto row = [](const char* time, const std::string& value) {
+        return "[" + std::to_string(clock(time)) + "," + std::to_string(clock(time) + minute) + ") \"last_v\":" + value;
+    };
+    put("10:00", 10);
+    put("10:02", 12);
+    put("10:05", 15);
+    put("10:08", 21);
+    EXPECT_EQ(d.brief(), (Lines{row("10:00", "10"), row("10:01", "null"), row("10:02", "12"), row("10:03", "null"),
+                                row("10:04", "null"), row("10:05", "15"), row("10:06", "null")}));
+    put("10:10", 25);
+    EXPECT_EQ(d.brief(), (Lines{row("10:07", "null"), row("10:08", "21")}));
+}
+
 TEST(WindowVectors, W33TwoWindowsInAChain) {
     WindowDriver first("tumbling 1000 n=count");
     WindowDriver second("tumbling 5000 sum:n");
@@ -345,7 +364,6 @@ TEST(WindowVectors, W21BeamSessions) {
     EXPECT_EQ(sessions("session 10", {0, 10, 101}), (Lines{"[0,20) \"collect_v\":[0,10]", "[101,111) \"collect_v\":[101]"}));
     EXPECT_EQ(sessions("session 10", {1, 2, 5, 9, 100, 101}),
               (Lines{"[1,19) \"collect_v\":[1,2,5,9]", "[100,111) \"collect_v\":[100,101]"}));
-    // As Beam has it; but 40 to 95 and the rest as given, out of order.
     EXPECT_EQ(sessions("session 10", {1, 15, 30, 100, 101, 95, 22, 10}),
               (Lines{"[1,40) \"collect_v\":[1,10,15,22,30]", "[95,111) \"collect_v\":[95,100,101]"}));
 }
