@@ -8,18 +8,18 @@
 // has passed). Results come in order of window_end, window_start, key.
 #pragma once
 
-#include <cstdint>
-#include <memory>
-#include <optional>
-#include <string>
-#include <vector>
-
 #include "base/error.hpp"
 #include "json/fields.hpp"
 #include "json/keys.hpp"
 #include "ops/aggregates/aggregate.hpp"
 #include "ops/operator.hpp"
 #include "time/zone.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
 
 namespace stream {
 

@@ -7,10 +7,10 @@
 // has ended holds nobody back either.
 #pragma once
 
+#include "time/timestamp.hpp"
+
 #include <cstddef>
 #include <vector>
-
-#include "time/timestamp.hpp"
 
 namespace stream {
 

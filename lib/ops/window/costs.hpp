@@ -2,13 +2,13 @@
 // What things cost against --memory, and when --every is due: shared by the kinds of windows.
 #pragma once
 
+#include "base/int128.hpp"
+#include "time/timestamp.hpp"
+
 #include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "base/int128.hpp"
-#include "time/timestamp.hpp"
 
 namespace stream {
 

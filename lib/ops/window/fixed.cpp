@@ -2,10 +2,10 @@
 // Events, and corrections; closing is in fixed_close.cpp, the rows are in fixed_rows.cpp.
 #include "ops/window/fixed.hpp"
 
-#include <algorithm>
-
 #include "base/text.hpp"
 #include "ops/window/costs.hpp"
+
+#include <algorithm>
 
 namespace stream {
 
@@ -54,8 +54,8 @@ FixedWindows::Place FixedWindows::find_pane(const Event& event, Sink& sink, Time
     pane_begin_ = start;
     pane_end_ = single ? last_end : grid_.pane_end(start);
     pane_open_until_ = first_end;
-    open_window =
-        first_end > watermark_ ? first_window : grid_.first_window_ending_after(std::max(event.time, watermark_));
+    open_window = first_end > watermark_ ? first_window
+                                         : grid_.first_window_ending_after(std::max(event.time, watermark_));
     return first_end > watermark_ ? Place::open : Place::closed_in_part;
 }
 
@@ -118,10 +118,13 @@ Result<void> FixedWindows::on_event(int, const Event& event, Sink& sink) {
     }
     if (options_.fill) {
         auto [last, is_new] = pane_->last.try_emplace(key, event.time);
-        if (is_new) used_ += cost_of_key(key);
-        else last->second = std::max(last->second, event.time);
+        if (is_new)
+            used_ += cost_of_key(key);
+        else
+            last->second = std::max(last->second, event.time);
     }
-    if (used_ > options_.memory_bytes) [[unlikely]] return out_of_memory();
+    if (used_ > options_.memory_bytes) [[unlikely]]
+        return out_of_memory();
     if (place == Place::closed_in_part && options_.allowed_lateness_ns > 0) {
         return on_late(event.time, std::string(key), sink);
     }
@@ -160,11 +163,14 @@ Result<void> FixedWindows::correct(TimeNs time, std::string_view key, TimeNs bef
     for (; start <= time && start < before && is_closed(start); start = grid_.next_window(start)) {
         if (time_add(grid_.window_end(start), options_.allowed_lateness_ns) <= watermark_) continue;
         windows_[start].closed = true;
-        if (options_.top > 0) STREAM_TRY(write_window(start, sink, {.only_changed = true, .fill = options_.fill}));
-        else STREAM_TRY(rewrite_row(start, key, sink, false));
+        if (options_.top > 0)
+            STREAM_TRY(write_window(start, sink, {.only_changed = true, .fill = options_.fill}));
+        else
+            STREAM_TRY(rewrite_row(start, key, sink, false));
     }
     if (options_.fill) {
-        for (; start <= newest_pane_ && start < before && is_closed(start); start = grid_.next_window(start)) {
+        for (; start <= newest_pane_ && start < before && is_closed(start);
+             start = grid_.next_window(start)) {
             windows_[start].closed = true;
             STREAM_TRY(write_window(start, sink, {.only_changed = true, .fill = true}));
         }
@@ -175,9 +181,12 @@ Result<void> FixedWindows::correct(TimeNs time, std::string_view key, TimeNs bef
             has_closed_ = true;
         }
     } else if (options_.compare || plan_.has_increase()) {
-        for (auto window = windows_.lower_bound(start); window != windows_.end() && window->second.closed; ++window) {
-            if (options_.top > 0) STREAM_TRY(write_window(window->first, sink, {.only_changed = true}));
-            else STREAM_TRY(rewrite_row(window->first, key, sink, true));
+        for (auto window = windows_.lower_bound(start); window != windows_.end() && window->second.closed;
+             ++window) {
+            if (options_.top > 0)
+                STREAM_TRY(write_window(window->first, sink, {.only_changed = true}));
+            else
+                STREAM_TRY(rewrite_row(window->first, key, sink, true));
         }
     }
     return {};

@@ -9,16 +9,15 @@
 // is remembered between windows (increase, --compare, --fill) is the same in a prompt and in a run.
 #pragma once
 
+#include "base/hash_map.hpp"
+#include "ops/window/grid.hpp"
+#include "ops/window/groups.hpp"
+#include "ops/window/results.hpp"
 
 #include <map>
 #include <memory>
 #include <string>
 #include <vector>
-
-#include "base/hash_map.hpp"
-#include "ops/window/grid.hpp"
-#include "ops/window/groups.hpp"
-#include "ops/window/results.hpp"
 
 namespace stream {
 
@@ -119,19 +118,19 @@ private:
     TimeNs pane_open_until_ = 0;
 
     TimeNs watermark_ = time_before_all;
-    TimeNs newest_ = time_before_all;        // event, for `all`
+    TimeNs newest_ = time_before_all;  // event, for `all`
     TimeNs newest_pane_ = time_before_all;
     bool has_next_ = false;
-    TimeNs next_start_ = 0;                  // of the earliest open window that has events (or is filled)
+    TimeNs next_start_ = 0;  // of the earliest open window that has events (or is filled)
     bool has_closed_ = false;
-    TimeNs after_closed_ = 0;                // --fill: the window behind the last that was closed
+    TimeNs after_closed_ = 0;                   // --fill: the window behind the last that was closed
     TimeNs fill_only_until_ = time_before_all;  // --fill: windows closed by then had nothing in time
-    TimeNs next_action_ = time_after_all;    // no watermark before this does anything
+    TimeNs next_action_ = time_after_all;       // no watermark before this does anything
     TimeNs next_tick_ = time_before_all;
     Windows windows_;
     std::map<TimeNs, KeyValues> closed_values_;  // --compare
-    KeyValues carried_;      // increase: last values before the panes there are
-    KeyMap<TimeNs> known_;   // --fill: last events before the panes there are
+    KeyValues carried_;                          // increase: last values before the panes there are
+    KeyMap<TimeNs> known_;                       // --fill: last events before the panes there are
     std::uint64_t filled_rows_ = 0;
 
     std::size_t used_ = 0;  // bytes, for --memory

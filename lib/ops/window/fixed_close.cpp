@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Watermarks: windows that close, or close for good, and what is remembered and forgotten of them.
-#include <algorithm>
-
 #include "ops/window/costs.hpp"
 #include "ops/window/fixed.hpp"
+
+#include <algorithm>
 
 namespace stream {
 
@@ -11,8 +11,10 @@ Result<void> FixedWindows::close_next(Sink& sink) {
     const TimeNs start = next_start_;
     const bool lives_on = options_.allowed_lateness_ns > 0;
     STREAM_TRY(write_window(start, sink, {.is_final = !lives_on, .fill = options_.fill}));
-    if (lives_on) windows_[start].closed = true;
-    else if (const auto window = windows_.find(start); window != windows_.end()) forget_window(window);
+    if (lives_on)
+        windows_[start].closed = true;
+    else if (const auto window = windows_.find(start); window != windows_.end())
+        forget_window(window);
     has_closed_ = true;
     after_closed_ = grid_.next_window(start);
     if (options_.compare) forget_compared(start);
@@ -54,7 +56,8 @@ Result<void> FixedWindows::finalize_next(Sink& sink) {
 }
 
 void FixedWindows::forget_window(Windows::iterator window) {
-    for (const auto& [key, history] : window->second.groups) used_ -= cost_of_history(key) + history.last.size();
+    for (const auto& [key, history] : window->second.groups)
+        used_ -= cost_of_history(key) + history.last.size();
     windows_.erase(window);
 }
 
@@ -144,7 +147,8 @@ void FixedWindows::drop_panes(TimeNs now) {
         carry(first->first, pane);
         std::size_t freed = pane_cost + pane.groups.memory();
         if (plan_.has_heap()) {
-            for (std::size_t i = 0; i < pane.groups.size(); ++i) freed += plan_.heap_bytes(pane.groups.at(i).states());
+            for (std::size_t i = 0; i < pane.groups.size(); ++i)
+                freed += plan_.heap_bytes(pane.groups.at(i).states());
         }
         for (const auto& [key, time] : pane.last) freed += cost_of_key(key);
         used_ -= freed;
@@ -157,8 +161,8 @@ void FixedWindows::drop_panes(TimeNs now) {
 void FixedWindows::plan_next() {
     next_action_ = has_next_ ? grid_.window_end(next_start_) : time_after_all;
     if (options_.allowed_lateness_ns > 0 && !windows_.empty() && windows_.begin()->second.closed) {
-        next_action_ = std::min(next_action_, time_add(grid_.window_end(windows_.begin()->first),
-                                                       options_.allowed_lateness_ns));
+        next_action_ = std::min(
+            next_action_, time_add(grid_.window_end(windows_.begin()->first), options_.allowed_lateness_ns));
     }
     if (options_.every_ns > 0) next_action_ = std::min(next_action_, next_tick_);
 }
@@ -168,9 +172,11 @@ Result<void> FixedWindows::close_due(TimeNs watermark, Sink& sink) {
     while (!all_) {
         const TimeNs closes = has_next_ ? grid_.window_end(next_start_) : time_after_all;
         const bool can_close = has_next_ && closes <= watermark;
-        const bool waits = options_.allowed_lateness_ns > 0 && !windows_.empty() && windows_.begin()->second.closed;
+        const bool waits =
+            options_.allowed_lateness_ns > 0 && !windows_.empty() && windows_.begin()->second.closed;
         const TimeNs ends =
-            waits ? time_add(grid_.window_end(windows_.begin()->first), options_.allowed_lateness_ns) : time_after_all;
+            waits ? time_add(grid_.window_end(windows_.begin()->first), options_.allowed_lateness_ns)
+                  : time_after_all;
         if (can_close && (!waits || closes <= ends)) {
             STREAM_TRY(close_next(sink));
             drop_panes(closes);

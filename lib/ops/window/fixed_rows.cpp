@@ -2,12 +2,12 @@
 // What tumbling and hopping windows and `all` write: groups of a window, rows of nothing, --top,
 // --compare, and what is remembered of windows before.
 
-#include <algorithm>
-
 #include "base/hash_map.hpp"
 #include "json/canonical.hpp"
 #include "ops/window/costs.hpp"
 #include "ops/window/fixed.hpp"
+
+#include <algorithm>
 
 namespace stream {
 
@@ -36,7 +36,8 @@ Result<Groups*> FixedWindows::groups_of(TimeNs start, TimeNs end, std::unique_pt
 
 // increase: the key's last values before the window, from the panes that are still there and, for what
 // those do not tell, from what was carried on when older ones went.
-const FixedWindows::Values* FixedWindows::values_before(TimeNs start, std::string_view key, Values& scratch) const {
+const FixedWindows::Values* FixedWindows::values_before(TimeNs start, std::string_view key,
+                                                        Values& scratch) const {
     if (!plan_.has_increase() || all_) return nullptr;
     scratch.assign(plan_.size(), std::string());
     TimeNs newer = start;
@@ -130,7 +131,8 @@ Result<void> FixedWindows::fill_rows(TimeNs start, std::vector<Row>& rows) {
                     "--fill DUR forgets keys that are silent that long; --max-ahead DUR refuses wild times");
     }
     for (const std::string_view key : keys) rows.push_back({key, nullptr, {}});
-    std::sort(rows.begin(), rows.end(), [](const Row& a, const Row& b) { return Keys::compare(a.key, b.key) < 0; });
+    std::sort(rows.begin(), rows.end(),
+              [](const Row& a, const Row& b) { return Keys::compare(a.key, b.key) < 0; });
     return {};
 }
 
@@ -147,7 +149,8 @@ Result<void> FixedWindows::write_window(TimeNs start, Sink& sink, const Writing&
     auto groups = groups_of(start, bounds.end, merged);
     if (!groups) return pass_on(groups);
     std::vector<Row> rows;
-    const bool all_late = options_.fill && time_add(bounds.end, options_.allowed_lateness_ns) <= fill_only_until_;
+    const bool all_late =
+        options_.fill && time_add(bounds.end, options_.allowed_lateness_ns) <= fill_only_until_;
     if (*groups != nullptr && !all_late) {
         const auto sorted = (*groups)->sorted();
         if (!options_.fill && options_.top == 0 && !options_.compare && !keeps_history()) {
@@ -165,7 +168,8 @@ Result<void> FixedWindows::write_window(TimeNs start, Sink& sink, const Writing&
     return write_rows(bounds, rows, sink, writing);
 }
 
-Result<void> FixedWindows::write_rows(const Bounds& bounds, std::vector<Row>& rows, Sink& sink, const Writing& writing) {
+Result<void> FixedWindows::write_rows(const Bounds& bounds, std::vector<Row>& rows, Sink& sink,
+                                      const Writing& writing) {
     for (Row& row : rows) STREAM_TRY(compute(bounds, row));
     if (options_.compare) {
         for (const Row& row : rows) keep_for_comparison(bounds.start, row);
@@ -200,7 +204,8 @@ void FixedWindows::delete_rows_but(const Bounds& bounds, const std::vector<Row>&
     }
 }
 
-Result<void> FixedWindows::write_row(const Bounds& bounds, const Row& row, Sink& sink, const Writing& writing) {
+Result<void> FixedWindows::write_row(const Bounds& bounds, const Row& row, Sink& sink,
+                                     const Writing& writing) {
     std::string core;
     results_.append_core(core, bounds, row.key, row.values,
                          options_.compare ? compared_with(bounds.start, row.key) : nullptr);

@@ -7,7 +7,8 @@
 namespace stream {
 
 void FixedWindows::snapshot(StateWriter& writer) const {
-    for (const TimeNs time : {watermark_, newest_, newest_pane_, next_start_, after_closed_, fill_only_until_, next_tick_}) {
+    for (const TimeNs time :
+         {watermark_, newest_, newest_pane_, next_start_, after_closed_, fill_only_until_, next_tick_}) {
         writer.put_i64(time);
     }
     writer.put_u8(static_cast<std::uint8_t>((has_next_ ? 1 : 0) | (has_closed_ ? 2 : 0)));
@@ -52,8 +53,8 @@ void FixedWindows::snapshot(StateWriter& writer) const {
 }
 
 Result<void> FixedWindows::restore(StateReader& reader) {
-    for (TimeNs* time :
-         {&watermark_, &newest_, &newest_pane_, &next_start_, &after_closed_, &fill_only_until_, &next_tick_}) {
+    for (TimeNs* time : {&watermark_, &newest_, &newest_pane_, &next_start_, &after_closed_,
+                         &fill_only_until_, &next_tick_}) {
         *time = reader.get_i64();
     }
     const std::uint8_t flags = reader.get_u8();

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ops/window/grid.hpp"
 
-#include <numeric>
-
 #include "base/int128.hpp"
+
+#include <numeric>
 
 namespace stream {
 
@@ -31,7 +31,8 @@ WindowGrid::WindowGrid(const WindowOptions& options) : zone_(options.zone) {
         unit_ = hopping ? options.advance_unit : options.unit;
         step_count_ = hopping ? options.advance_count : options.unit_count;
         std::int64_t count = options.unit_count;
-        if (hopping && options.unit == CalendarUnit::week && options.advance_unit == CalendarUnit::day) count *= 7;
+        if (hopping && options.unit == CalendarUnit::week && options.advance_unit == CalendarUnit::day)
+            count *= 7;
         steps_in_window_ = count / step_count_;
         single_ = steps_in_window_ == 1;
         return;
@@ -66,7 +67,8 @@ TimeNs WindowGrid::pane_start(TimeNs time) const {
 // `distance` on from a boundary. Windows that begin before all times are one, which begins with them and
 // ends where the last of those does.
 TimeNs WindowGrid::after(TimeNs start, DurationNs distance, DurationNs step) const {
-    if (start != time_before_all) [[likely]] return time_add(start, distance);
+    if (start != time_before_all) [[likely]]
+        return time_add(start, distance);
     return clamp(boundary_before(start, step) + distance);
 }
 

@@ -3,12 +3,12 @@
 // zone's calendar. Windows share panes: the finest pieces that no boundary cuts.
 #pragma once
 
-#include <cstdint>
-#include <memory>
-
 #include "base/int128.hpp"
 #include "ops/window.hpp"
 #include "time/timestamp.hpp"
+
+#include <cstdint>
+#include <memory>
 
 namespace stream {
 
@@ -41,7 +41,7 @@ private:
     DurationNs offset_ = 0;
     std::shared_ptr<const Zone> zone_;
     CalendarUnit unit_ = CalendarUnit::day;
-    std::int64_t step_count_ = 0;      // units a step
+    std::int64_t step_count_ = 0;  // units a step
     std::int64_t steps_in_window_ = 1;
 };
 

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ops/window/groups.hpp"
 
-#include <algorithm>
-#include <cstring>
-#include <new>
-
 #include "base/check.hpp"
 #include "base/hash.hpp"
 #include "json/keys.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <new>
 
 namespace stream {
 
@@ -26,7 +26,8 @@ const char* Groups::keep(std::string_view key) {
     if (key.empty()) return "";
     if (arena_size_ - arena_used_ < key.size()) {
         // Small at first: a pane may hold three short keys.
-        arena_size_ = std::max(key.size(), arena_.empty() ? std::size_t{256} : std::min(2 * arena_size_, arena_block_max));
+        arena_size_ = std::max(
+            key.size(), arena_.empty() ? std::size_t{256} : std::min(2 * arena_size_, arena_block_max));
         arena_.push_back(std::make_unique<char[]>(arena_size_));
         arena_used_ = 0;
         memory_ += arena_size_;

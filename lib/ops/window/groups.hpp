@@ -4,18 +4,17 @@
 // its states and about 40 bytes.
 #pragma once
 
+#include "base/error.hpp"
+#include "base/hash.hpp"
+#include "base/hash_map.hpp"
+#include "ops/window/plan.hpp"
+
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
-
-
-#include "base/hash_map.hpp"
-#include "base/error.hpp"
-#include "base/hash.hpp"
-#include "ops/window/plan.hpp"
 
 namespace stream {
 

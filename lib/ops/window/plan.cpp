@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ops/window/plan.hpp"
 
+#include "base/check.hpp"
+#include "base/text.hpp"
+
 #include <algorithm>
 #include <array>
 #include <cctype>
-
-#include "base/check.hpp"
-#include "base/text.hpp"
 
 namespace stream {
 
@@ -20,15 +20,16 @@ bool is_one_of(std::string_view function, const std::array<std::string_view, n>&
 constexpr std::array<std::string_view, 8> never_refuse = {"count", "min",     "max",      "first",
                                                           "last",  "collect", "distinct", "span"};
 constexpr std::array<std::string_view, 4> keep_one_text = {"min", "max", "first", "last"};
-constexpr std::array<std::string_view, 4> take_any_value = {"approx_distinct", "approx_top", "sketch_distinct",
-                                                            "sketch_top"};
+constexpr std::array<std::string_view, 4> take_any_value = {"approx_distinct", "approx_top",
+                                                            "sketch_distinct", "sketch_top"};
 
 bool is_sketch(std::string_view function) {
     return function.starts_with("approx_") || function.starts_with("sketch_") || function == "merge";
 }
 
 bool is_percentile(std::string_view f) {
-    return f == "median" || (f.size() > 1 && f[0] == 'p' && std::isdigit(static_cast<unsigned char>(f[1])) != 0);
+    return f == "median" ||
+           (f.size() > 1 && f[0] == 'p' && std::isdigit(static_cast<unsigned char>(f[1])) != 0);
 }
 
 // A number that every function takes that takes numbers at all.
@@ -44,8 +45,9 @@ Result<AggregatePlan> AggregatePlan::make(const std::vector<AggregateSpec>& spec
     for (const AggregateSpec& spec : specs) {
         for (const Part& other : plan.parts_) {
             if (other.spec.name == spec.name) {
-                return fail(ErrorKind::usage, "two aggregates of one name: " + stream::quoted(spec.name),
-                            "another name: OTHER=" + spec.function + (spec.field.empty() ? "" : ":" + spec.field));
+                return fail(
+                    ErrorKind::usage, "two aggregates of one name: " + stream::quoted(spec.name),
+                    "another name: OTHER=" + spec.function + (spec.field.empty() ? "" : ":" + spec.field));
             }
         }
         auto aggregate = make_aggregate(spec);
@@ -126,7 +128,8 @@ Result<void> AggregatePlan::add(std::byte* states, const Event& event, TimeNs ti
         std::byte* state = states + part.offset;
         const std::size_t before = part.has_heap ? part.aggregate->heap_bytes(state) : 0;
         auto added = part.aggregate->add(state, input);
-        if (!added) [[unlikely]] return added;
+        if (!added) [[unlikely]]
+            return added;
         if (part.has_heap) used += part.aggregate->heap_bytes(state) - before;
         input.time = time;
     }

@@ -2,16 +2,16 @@
 // A group's aggregates side by side: where each one's state lies, and what is done to all of them.
 #pragma once
 
+#include "base/error.hpp"
+#include "json/fields.hpp"
+#include "ops/aggregates/aggregate.hpp"
+#include "ops/operator.hpp"
+
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
-
-#include "base/error.hpp"
-#include "json/fields.hpp"
-#include "ops/aggregates/aggregate.hpp"
-#include "ops/operator.hpp"
 
 namespace stream {
 
@@ -47,10 +47,12 @@ public:
     // Whether all would take the event; nothing is changed. `states` null: none yet.
     Result<void> check(const std::byte* states, const Event& event, TimeNs time) const;
     Result<void> merge(std::byte* into, const std::byte* from) const {
-        for (const Part& part : parts_) STREAM_TRY(part.aggregate->merge(into + part.offset, from + part.offset));
+        for (const Part& part : parts_)
+            STREAM_TRY(part.aggregate->merge(into + part.offset, from + part.offset));
         return {};
     }
-    Result<void> write(std::size_t i, const std::byte* states, const WindowSpan& span, std::string& out) const {
+    Result<void> write(std::size_t i, const std::byte* states, const WindowSpan& span,
+                       std::string& out) const {
         return parts_[i].aggregate->write(states + parts_[i].offset, span, out);
     }
     std::string last_number(std::size_t i, const std::byte* states) const {
@@ -70,10 +72,11 @@ private:
         std::size_t offset = 0;
         std::size_t slot = SIZE_MAX;  // of its field; SIZE_MAX: none
         bool has_heap = false;
-        bool by_event_time = false;   // whatever time the events are given
+        bool by_event_time = false;  // whatever time the events are given
         Refuses refuses = Refuses::nothing;
     };
-    Result<void> ask(const Part& part, const std::byte* states, AggregateInput& input, const Event& event) const;
+    Result<void> ask(const Part& part, const std::byte* states, AggregateInput& input,
+                     const Event& event) const;
 
     std::vector<Part> parts_;
     std::vector<std::size_t> order_;  // of adding: those that can refuse an event first

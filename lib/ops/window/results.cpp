@@ -43,8 +43,8 @@ void Results::append_head(std::string& out, const Bounds& bounds, std::string_vi
     }
 }
 
-Result<void> Results::values(const std::byte* states, const Bounds& bounds, const std::vector<std::string>* before,
-                             std::vector<std::string>& out) const {
+Result<void> Results::values(const std::byte* states, const Bounds& bounds,
+                             const std::vector<std::string>* before, std::vector<std::string>& out) const {
     out.assign(plan_.size(), std::string());
     WindowSpan span = span_of(bounds);
     std::vector<std::byte> empty;
@@ -63,7 +63,8 @@ Result<void> Results::values(const std::byte* states, const Bounds& bounds, cons
 }
 
 void Results::append_core(std::string& out, const Bounds& bounds, std::string_view key,
-                          const std::vector<std::string>& values, const std::vector<std::string>* previous) const {
+                          const std::vector<std::string>& values,
+                          const std::vector<std::string>* previous) const {
     append_head(out, bounds, key);
     for (std::size_t i = 0; i < plan_.size(); ++i) {
         append_name(out, plan_.name(i));
@@ -81,8 +82,8 @@ void Results::append_core(std::string& out, const Bounds& bounds, std::string_vi
     }
 }
 
-Result<void> Results::write_plain(Sink& sink, const Bounds& bounds, std::string_view key, const std::byte* states,
-                                  const std::vector<std::string>* before) const {
+Result<void> Results::write_plain(Sink& sink, const Bounds& bounds, std::string_view key,
+                                  const std::byte* states, const std::vector<std::string>* before) const {
     std::string& out = sink.begin();
     const std::size_t mark = out.size();
     append_head(out, bounds, key);
@@ -101,7 +102,8 @@ Result<void> Results::write_plain(Sink& sink, const Bounds& bounds, std::string_
     return {};
 }
 
-void Results::write(Sink& sink, const Bounds& bounds, std::string core, History* history, bool is_final) const {
+void Results::write(Sink& sink, const Bounds& bounds, std::string core, History* history,
+                    bool is_final) const {
     if (options_.changes) {
         if (history != nullptr && history->last == core) return;  // nothing changed
         std::string& out = sink.begin();
@@ -109,8 +111,10 @@ void Results::write(Sink& sink, const Bounds& bounds, std::string core, History*
         out += known ? "{\"op\":\"u\",\"ts\":\"" : "{\"op\":\"c\",\"ts\":\"";
         append_rfc3339(out, time_of(bounds));
         out += "\",\"before\":";
-        if (known) out += history->last + "}";
-        else out += "null";
+        if (known)
+            out += history->last + "}";
+        else
+            out += "null";
         out += ",\"after\":";
         out += core;
         out += "}}";

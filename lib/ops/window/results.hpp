@@ -2,22 +2,23 @@
 // Results as events: members in their documented order, revisions and changes.
 #pragma once
 
-#include <cstdint>
-#include <string>
-#include <string_view>
-#include <vector>
-
 #include "json/keys.hpp"
 #include "ops/operator.hpp"
 #include "ops/window.hpp"
 #include "ops/window/plan.hpp"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
 
 namespace stream {
 
 // What was written of one group of one window, where results are revised.
 struct History {
     std::uint64_t revision = 0;  // of the last result; 0: none yet
-    std::string last;            // its text without revision and final, and without its brace; empty: not in the table now
+    std::string
+        last;  // its text without revision and final, and without its brace; empty: not in the table now
 };
 
 struct Bounds {

@@ -2,11 +2,11 @@
 // Events, queues and answers; snapshots are in rolling_state.cpp.
 #include "ops/window/rolling.hpp"
 
-#include <algorithm>
-
 #include "base/text.hpp"
 #include "json/splice.hpp"
 #include "ops/window/costs.hpp"
+
+#include <algorithm>
 
 namespace stream {
 

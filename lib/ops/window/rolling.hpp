@@ -9,13 +9,13 @@
 // merges them all.
 #pragma once
 
+#include "ops/window/groups.hpp"
+#include "ops/window/results.hpp"
+
 #include <deque>
 #include <memory>
 #include <string>
 #include <vector>
-
-#include "ops/window/groups.hpp"
-#include "ops/window/results.hpp"
 
 namespace stream {
 
@@ -37,7 +37,8 @@ private:
 
     struct Element {
         TimeNs time = 0;
-        States states;   // back: of this event; front: of it and, where states are small, of all behind it there
+        States
+            states;  // back: of this event; front: of it and, where states are small, of all behind it there
         Values numbers;  // increase only: this event's own values
     };
     struct Queue {

@@ -61,8 +61,10 @@ Result<void> Rolling::restore(StateReader& reader) {
         Queue& queue = *by_key_.emplace(key, std::make_unique<Queue>()).first->second;
         used_ += cost_of_key(key) + sizeof(Queue);
         queue.newest = reader.get_i64();
-        for (std::uint64_t values = reader.get_varint(); more(values);) queue.before.emplace_back(reader.get_bytes());
-        for (std::uint64_t left = reader.get_varint(); more(left);) STREAM_TRY(get_element(queue.front.emplace_back()));
+        for (std::uint64_t values = reader.get_varint(); more(values);)
+            queue.before.emplace_back(reader.get_bytes());
+        for (std::uint64_t left = reader.get_varint(); more(left);)
+            STREAM_TRY(get_element(queue.front.emplace_back()));
         for (std::uint64_t left = reader.get_varint(); more(left);) {
             Element& element = queue.back.emplace_back();
             STREAM_TRY(get_element(element));
@@ -74,8 +76,10 @@ Result<void> Rolling::restore(StateReader& reader) {
     }
     for (std::uint64_t left = reader.get_varint(); more(left);) {
         const auto found = by_key_.find(reader.get_bytes());
-        if (found == by_key_.end()) return fail(ErrorKind::corrupt, "the saved state names a key it does not have");
-        Waiting waiting{found->second.get(), std::string(reader.get_bytes()), reader.get_i64(), reader.get_u64()};
+        if (found == by_key_.end())
+            return fail(ErrorKind::corrupt, "the saved state names a key it does not have");
+        Waiting waiting{found->second.get(), std::string(reader.get_bytes()), reader.get_i64(),
+                        reader.get_u64()};
         used_ += sizeof(Waiting) + waiting.raw.size();
         waiting_.push_back(std::move(waiting));
     }

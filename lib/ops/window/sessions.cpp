@@ -2,10 +2,10 @@
 // Events, and which sessions they make; closing and writing are in sessions_close.cpp.
 #include "ops/window/sessions.hpp"
 
-#include <algorithm>
-
 #include "base/text.hpp"
 #include "ops/window/costs.hpp"
+
+#include <algorithm>
 
 namespace stream {
 
@@ -44,8 +44,9 @@ Sessions::Session* Sessions::new_session(Key& key, TimeNs first, TimeNs last) {
     session->last = last;
     session->key = &key;
     session->states = new_states();
-    const auto place = std::upper_bound(key.sessions.begin(), key.sessions.end(), first,
-                                        [](TimeNs time, const Session* other) { return time < other->first; });
+    const auto place =
+        std::upper_bound(key.sessions.begin(), key.sessions.end(), first,
+                         [](TimeNs time, const Session* other) { return time < other->first; });
     key.sessions.insert(place, session);
     expect(session, end_of(*session));
     if (options_.session_max_ns > 0) firsts_.insert(first);

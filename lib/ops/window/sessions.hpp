@@ -10,15 +10,15 @@
 // written meanwhile: results wait until none older can come from the sessions that are open.
 #pragma once
 
+#include "ops/window/groups.hpp"
+#include "ops/window/results.hpp"
+
 #include <map>
 #include <memory>
 #include <queue>
 #include <set>
 #include <string>
 #include <vector>
-
-#include "ops/window/groups.hpp"
-#include "ops/window/results.hpp"
 
 namespace stream {
 

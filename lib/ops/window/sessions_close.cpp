@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Sessions that close, are corrected, or go, and what is written of them.
-#include <algorithm>
-
 #include "ops/window/costs.hpp"
 #include "ops/window/sessions.hpp"
+
+#include <algorithm>
 
 namespace stream {
 
@@ -40,8 +40,10 @@ Result<void> Sessions::take_due(TimeNs time, Sink& sink) {
         }
         const TimeNs end = end_of(*session);
         const TimeNs due = session->closed ? time_add(end, options_.allowed_lateness_ns) : end;
-        if (due > time) expect(session, due);
-        else (session->closed ? leaving : closing).push_back(session);
+        if (due > time)
+            expect(session, due);
+        else
+            (session->closed ? leaving : closing).push_back(session);
     }
     for (auto* sessions : {&closing, &leaving}) {
         std::sort(sessions->begin(), sessions->end(), is_before);
@@ -50,8 +52,10 @@ Result<void> Sessions::take_due(TimeNs time, Sink& sink) {
     Result<void> result;
     for (Session* session : closing) {
         if (result) result = close(*session, sink);
-        if (options_.allowed_lateness_ns == 0) forget(session);
-        else expect(session, time_add(end_of(*session), options_.allowed_lateness_ns));
+        if (options_.allowed_lateness_ns == 0)
+            forget(session);
+        else
+            expect(session, time_add(end_of(*session), options_.allowed_lateness_ns));
     }
     for (Session* session : leaving) {
         if (result && !options_.changes) result = write(*session, sink, true);
@@ -71,7 +75,8 @@ Result<void> Sessions::write(Session& session, Sink& sink, bool is_final, bool o
     const Bounds bounds{session.first, end_of(session), false};
     Values before;
     if (!options_.has_revisions() && !options_.changes) {
-        return results_.write_plain(sink, bounds, session.key->bytes, session.states.get(), values_before(session, before));
+        return results_.write_plain(sink, bounds, session.key->bytes, session.states.get(),
+                                    values_before(session, before));
     }
     Values values;
     STREAM_TRY(results_.values(session.states.get(), bounds, values_before(session, before), values));
@@ -145,7 +150,8 @@ Result<void> Sessions::cut(Session& session) {
         const bool at_end = i == session.singles.size();
         const Bounds bounds{first, at_end ? time_add(last, options_.size_ns) : end, false};
         LineCatcher caught;
-        if (result) result = results_.write_plain(caught, bounds, session.key->bytes, states.get(), has_before);
+        if (result)
+            result = results_.write_plain(caught, bounds, session.key->bytes, states.get(), has_before);
         if (has_before != nullptr) take_last_numbers(states, before);
         free_states(states);
         if (!result) return result;

@@ -57,7 +57,8 @@ Result<void> Sessions::restore(StateReader& reader) {
             return fail(ErrorKind::corrupt, "the saved state names a key twice");
         }
         used_ += cost_of_session_key(key.bytes);
-        for (std::uint64_t values = reader.get_varint(); more(values);) key.carried.emplace_back(reader.get_bytes());
+        for (std::uint64_t values = reader.get_varint(); more(values);)
+            key.carried.emplace_back(reader.get_bytes());
         if (!key.carried.empty()) used_ += cost_of_values({}, key.carried);
         for (std::uint64_t sessions = reader.get_varint(); more(sessions);) {
             const TimeNs first = reader.get_i64();

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Windows against the slow and simple reference: any times, lateness, watermarks and restarts, every
 // option; results, revisions and changes all tell the same table.
+#include "window_reference.hpp"
+
 #include <rapidcheck.h>
 
 #include <algorithm>
-
-#include "window_reference.hpp"
 
 namespace stream::testing {
 namespace {
@@ -47,8 +47,10 @@ struct Written {
 Written written_by(const std::string& options, const Steps& steps, bool restarts) {
     WindowDriver d(options);
     for (const Step& step : steps) {
-        if (step.event) d.event(step.event->time * ms, step.event->json());
-        else d.wm(step.watermark);
+        if (step.event)
+            d.event(step.event->time * ms, step.event->json());
+        else
+            d.wm(step.watermark);
         if (restarts && *rc::gen::inRange(0, 8) == 0) d.restart();
     }
     d.end();
@@ -77,8 +79,10 @@ void check_revisions(const Lines& lines, Lines wanted, bool grows) {
         const auto at = line.find(",\"revision\":") + 12;
         const std::uint64_t revision = std::stoull(line.substr(at));
         // A session that grows or swallows another goes on counting under other bounds.
-        if (grows) RC_ASSERT(revision > revisions[id]);
-        else RC_ASSERT(revision == revisions[id] + 1);
+        if (grows)
+            RC_ASSERT(revision > revisions[id]);
+        else
+            RC_ASSERT(revision == revisions[id] + 1);
         revisions[id] = revision;
         if (line.find("\"final\":true") == std::string::npos) continue;
         done.insert(id);
@@ -137,9 +141,12 @@ Form any_form() {
 void check(const Form& form, const std::string& options, const Steps& steps, const Reference& wanted) {
     RC_LOG() << options << '\n';
     const Written result = written_by(options, steps, *rc::gen::inRange(0, 2) == 0);
-    if (form.changes) check_changes(result.lines, wanted.rows);
-    else if (form.allowed > 0 || form.every > 0) check_revisions(result.lines, wanted.rows, options.starts_with("session"));
-    else check_same(result.lines, wanted.rows);
+    if (form.changes)
+        check_changes(result.lines, wanted.rows);
+    else if (form.allowed > 0 || form.every > 0)
+        check_revisions(result.lines, wanted.rows, options.starts_with("session"));
+    else
+        check_same(result.lines, wanted.rows);
     RC_ASSERT(result.late == wanted.late);
 }
 
@@ -154,15 +161,18 @@ TEST(WindowProperties, FixedWindowsAreWhatEachWindowSays) {
         shape.offset = *rc::gen::inRange<std::int64_t>(-30, 30);
         shape.by = *rc::gen::inRange(0, 3) > 0;
         shape.compare = *rc::gen::inRange(0, 3) == 0;
-        if (*rc::gen::inRange(0, 3) == 0) shape.fill = *rc::gen::inRange<std::int64_t>(0, 2) * *rc::gen::inRange<std::int64_t>(1, 60);
+        if (*rc::gen::inRange(0, 3) == 0)
+            shape.fill = *rc::gen::inRange<std::int64_t>(0, 2) * *rc::gen::inRange<std::int64_t>(1, 60);
         if (*rc::gen::inRange(0, 3) == 0) shape.top = *rc::gen::inRange<std::size_t>(1, 3);
         const Form form = any_form();
         shape.allowed = form.allowed;
-        std::string options = hopping ? "hopping " + std::to_string(shape.size) + " " + std::to_string(shape.advance)
-                                      : "tumbling " + std::to_string(shape.size);
+        std::string options =
+            hopping ? "hopping " + std::to_string(shape.size) + " " + std::to_string(shape.advance)
+                    : "tumbling " + std::to_string(shape.size);
         options += " --offset " + std::to_string(shape.offset) + (shape.by ? " --by k" : "") +
                    (shape.compare ? " --compare" : "") + form.options() + " " + test_aggregates;
-        if (shape.fill) options += " --fill " + (*shape.fill == 0 ? std::string("all") : std::to_string(*shape.fill));
+        if (shape.fill)
+            options += " --fill " + (*shape.fill == 0 ? std::string("all") : std::to_string(*shape.fill));
         if (shape.top > 0) options += " --top " + std::to_string(shape.top);
         // The offset counts modulo the advance.
         const Steps steps = any_steps(any_length(), 60);
@@ -210,8 +220,9 @@ TEST(WindowProperties, SlidingAndRowsOfSmallAggregates) {
         const bool rows = *rc::gen::inRange(0, 2) == 0;
         const auto size = *rc::gen::inRange<std::int64_t>(1, 25);
         const Steps steps = any_steps(any_length(), 60);
-        const Written result = written_by((rows ? "rows " : "sliding ") + std::to_string(size) + " --by k count sum:v min:v max:v first:v last:v",
-                               steps, *rc::gen::inRange(0, 2) == 0);
+        const Written result = written_by((rows ? "rows " : "sliding ") + std::to_string(size) +
+                                              " --by k count sum:v min:v max:v first:v last:v",
+                                          steps, *rc::gen::inRange(0, 2) == 0);
         Reference wanted = reference_rolling(size, rows ? static_cast<std::size_t>(size) : 0, steps);
         for (std::string& row : wanted.rows) row = row.substr(0, row.find(",\"collect_v\"")) + "}";
         check_same(result.lines, wanted.rows);
@@ -232,16 +243,19 @@ TEST(WindowProperties, OneRunningResultOfAll) {
         Lines wanted;
         for (auto& [key, events] : groups) {
             std::sort(events.begin(), events.end());
-            wanted.push_back("{\"ts\":\"" + to_rfc3339(newest * ms) + "\",\"k\":" + (key < 0 ? "null" : std::to_string(key)) + "," +
-                             members(values_of(events, {})));
+            wanted.push_back("{\"ts\":\"" + to_rfc3339(newest * ms) + "\",\"k\":" +
+                             (key < 0 ? "null" : std::to_string(key)) + "," + members(values_of(events, {})));
         }
         const bool every = *rc::gen::inRange(0, 2) == 0;
-        const Written result = written_by(std::string("all --by k") + (every ? " --every 7 " : " ") + test_aggregates, steps,
-                               *rc::gen::inRange(0, 2) == 0);
+        const Written result =
+            written_by(std::string("all --by k") + (every ? " --every 7 " : " ") + test_aggregates, steps,
+                       *rc::gen::inRange(0, 2) == 0);
         Lines finals;
         for (const std::string& line : result.lines) {
-            if (!every) finals.push_back(line.substr(0, line.size() - 1));
-            else if (line.find("\"final\":true") != std::string::npos) finals.push_back(without_revision(line));
+            if (!every)
+                finals.push_back(line.substr(0, line.size() - 1));
+            else if (line.find("\"final\":true") != std::string::npos)
+                finals.push_back(without_revision(line));
         }
         check_same(finals, wanted);
     }));
@@ -267,7 +281,8 @@ TEST(WindowProperties, TheOrderOfArrivalDoesNotShow) {
             for (const TestEvent& event : events) {
                 order.emplace_back(event.time + *rc::gen::inRange<std::int64_t>(0, lateness + 1), event);
             }
-            std::stable_sort(order.begin(), order.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+            std::stable_sort(order.begin(), order.end(),
+                             [](const auto& a, const auto& b) { return a.first < b.first; });
             Steps steps;
             std::int64_t newest = INT64_MIN / 4;
             for (const auto& [place, event] : order) {
@@ -277,9 +292,10 @@ TEST(WindowProperties, TheOrderOfArrivalDoesNotShow) {
             }
             return steps;
         };
-        for (const std::string kind : {"tumbling 10", "hopping 20 7", "hopping 5 9", "session 9", "session 9 --max 20",
-                                       "sliding 12", "tumbling 10 --compare", "tumbling 10 --fill 35", "hopping 20 10 --fill all",
-                                       "tumbling 30 --top 1"}) {
+        for (const std::string kind :
+             {"tumbling 10", "hopping 20 7", "hopping 5 9", "session 9", "session 9 --max 20", "sliding 12",
+              "tumbling 10 --compare", "tumbling 10 --fill 35", "hopping 20 10 --fill all",
+              "tumbling 30 --top 1"}) {
             const std::string options = kind + " --by k " + test_aggregates;
             const Written one = written_by(options, shuffled(), false);
             const Written other = written_by(options, shuffled(), false);
@@ -297,9 +313,12 @@ TEST(WindowProperties, TumblingOfTumblingIsTumbling) {
         const auto offset = *rc::gen::inRange<std::int64_t>(-20, 20);
         const Steps steps = any_steps(any_length(), 60);
         const std::string moved = " --by k --offset " + std::to_string(offset);
-        WindowDriver first("tumbling " + std::to_string(small) + moved + " n=count s=sum:v lo=min:v hi=max:v");
-        WindowDriver second("tumbling " + std::to_string(small * times) + moved + " n=sum:n s=sum:s lo=min:lo hi=max:hi");
-        WindowDriver direct("tumbling " + std::to_string(small * times) + moved + " n=count s=sum:v lo=min:v hi=max:v");
+        WindowDriver first("tumbling " + std::to_string(small) + moved +
+                           " n=count s=sum:v lo=min:v hi=max:v");
+        WindowDriver second("tumbling " + std::to_string(small * times) + moved +
+                            " n=sum:n s=sum:s lo=min:lo hi=max:hi");
+        WindowDriver direct("tumbling " + std::to_string(small * times) + moved +
+                            " n=count s=sum:v lo=min:v hi=max:v");
         std::size_t passed = 0;
         const auto hand_on = [&] {
             for (const std::string& line : first.take()) second.event(first.times()[passed++], line);
@@ -328,13 +347,21 @@ TEST(WindowProperties, NothingIsLeftWhenAllIsClosed) {
     EXPECT_TRUE(rc::check([] {
         const Form form = any_form();
         const std::string kinds[] = {"tumbling 10", "hopping 20 7", "hopping 5 9", "session 9"};
-        const std::string options = kinds[*rc::gen::inRange(0, 4)] + " --by k" + form.options() +
-                                    " count first min:v collect:v distinct:v p50:v approx_distinct:v approx_p50:v approx_top2:v";
-        RC_ASSERT(written_by(options, any_steps(any_length(), 60), *rc::gen::inRange(0, 2) == 0).memory == 0u);
-        RC_ASSERT(written_by("sliding 9 --by k count collect:v approx_distinct:v", any_steps(any_length(), 60), false).memory == 0u);
-        RC_ASSERT(written_by("sliding 9 --by k count sum:v first", any_steps(any_length(), 60), true).memory == 0u);
-        RC_ASSERT(written_by("session 9 --by k --max 20 count collect:v", any_steps(any_length(), 60), true).memory == 0u);
-        RC_ASSERT(written_by("all --by k --every 9 count collect:v", any_steps(any_length(), 60), true).memory == 0u);
+        const std::string options =
+            kinds[*rc::gen::inRange(0, 4)] + " --by k" + form.options() +
+            " count first min:v collect:v distinct:v p50:v approx_distinct:v approx_p50:v approx_top2:v";
+        RC_ASSERT(written_by(options, any_steps(any_length(), 60), *rc::gen::inRange(0, 2) == 0).memory ==
+                  0u);
+        RC_ASSERT(written_by("sliding 9 --by k count collect:v approx_distinct:v",
+                             any_steps(any_length(), 60), false)
+                      .memory == 0u);
+        RC_ASSERT(
+            written_by("sliding 9 --by k count sum:v first", any_steps(any_length(), 60), true).memory == 0u);
+        RC_ASSERT(written_by("session 9 --by k --max 20 count collect:v", any_steps(any_length(), 60), true)
+                      .memory == 0u);
+        RC_ASSERT(
+            written_by("all --by k --every 9 count collect:v", any_steps(any_length(), 60), true).memory ==
+            0u);
     }));
 }
 

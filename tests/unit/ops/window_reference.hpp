@@ -2,6 +2,9 @@
 // What windows mean, computed the slow and simple way from everything that happened: for the properties.
 #pragma once
 
+#include "json/number.hpp"
+#include "window_test_support.hpp"
+
 #include <algorithm>
 #include <cstdint>
 #include <map>
@@ -10,9 +13,6 @@
 #include <string>
 #include <utility>
 #include <vector>
-
-#include "json/number.hpp"
-#include "window_test_support.hpp"
 
 namespace stream::testing {
 
@@ -63,7 +63,8 @@ inline Lines values_of(const TestEvents& events, Before before) {
     }
     Lines values = {std::to_string(events.size())};
     std::string collected = "[";
-    for (const std::int64_t value : all) collected += (collected.size() > 1 ? "," : "") + std::to_string(value);
+    for (const std::int64_t value : all)
+        collected += (collected.size() > 1 ? "," : "") + std::to_string(value);
     collected += "]";
     std::vector<std::int64_t> sorted = all;
     std::sort(sorted.begin(), sorted.end());
@@ -98,14 +99,17 @@ struct Reference {
     std::size_t late = 0;
 };
 
-inline std::string row_text(std::int64_t start, std::int64_t end, bool by, int key, const std::string& values) {
+inline std::string row_text(std::int64_t start, std::int64_t end, bool by, int key,
+                            const std::string& values) {
     return "[" + std::to_string(start) + "," + std::to_string(end) + ") " +
-           (by ? "\"k\":" + (key < 0 ? std::string("null") : std::to_string(key)) + "," : std::string()) + values;
+           (by ? "\"k\":" + (key < 0 ? std::string("null") : std::to_string(key)) + "," : std::string()) +
+           values;
 }
 
 inline std::string members(const Lines& values) {
     std::string text;
-    for (std::size_t i = 0; i < values.size(); ++i) text += (i > 0 ? ",\"" : "\"") + test_names[i] + "\":" + values[i];
+    for (std::size_t i = 0; i < values.size(); ++i)
+        text += (i > 0 ? ",\"" : "\"") + test_names[i] + "\":" + values[i];
     return text;
 }
 
@@ -139,7 +143,8 @@ inline Reference reference_of(const FixedShape& shape, const Steps& steps) {
         const int key = shape.by ? event.key : 0;
         bool in_any = false;
         bool counts = false;
-        for (std::int64_t start = floor_div(event.time - shape.offset, shape.advance) * shape.advance + shape.offset;
+        for (std::int64_t start =
+                 floor_div(event.time - shape.offset, shape.advance) * shape.advance + shape.offset;
              start + shape.size > event.time; start -= shape.advance) {
             in_any = true;
             if (start + shape.size + shape.allowed <= watermark) continue;
@@ -161,7 +166,8 @@ inline Reference reference_of(const FixedShape& shape, const Steps& steps) {
         // Silent for longer than that when a window begins, the key was forgotten.
         std::int64_t next = start;
         for (std::size_t i = events.size(); i > 0; next = events[--i].time) {
-            const std::int64_t begin = floor_div(next - shape.offset, shape.advance) * shape.advance + shape.offset;
+            const std::int64_t begin =
+                floor_div(next - shape.offset, shape.advance) * shape.advance + shape.offset;
             if (events[i - 1].time + *shape.fill >= begin) continue;
             events.erase(events.begin(), events.begin() + static_cast<std::ptrdiff_t>(i));
             break;
@@ -194,7 +200,8 @@ inline Reference reference_of(const FixedShape& shape, const Steps& steps) {
             if (shape.compare) {
                 const auto previous = windows.find(start - shape.advance);
                 const Lines* old = nullptr;
-                if (previous != windows.end() && previous->second.values.contains(key)) old = &previous->second.values[key];
+                if (previous != windows.end() && previous->second.values.contains(key))
+                    old = &previous->second.values[key];
                 text.clear();
                 for (std::size_t i = 0; i < values.size(); ++i) {
                     const std::string was = old == nullptr ? "null" : (*old)[i];
@@ -202,8 +209,9 @@ inline Reference reference_of(const FixedShape& shape, const Steps& steps) {
                     if (old != nullptr && values[i] != "null" && was != "null" && values[i][0] != '[') {
                         change = subtract_numbers(values[i], was).value();
                     }
-                    text += (i > 0 ? ",\"" : "\"") + test_names[i] + "\":" + values[i] + ",\"" + test_names[i] +
-                            "_before\":" + was + ",\"" + test_names[i] + "_change\":" + change;
+                    text += (i > 0 ? ",\"" : "\"") + test_names[i] + "\":" + values[i] + ",\"" +
+                            test_names[i] + "_before\":" + was + ",\"" + test_names[i] +
+                            "_change\":" + change;
                 }
             }
             result.rows.push_back(row_text(start, start + shape.size, shape.by, key, text));
@@ -213,7 +221,8 @@ inline Reference reference_of(const FixedShape& shape, const Steps& steps) {
 }
 
 // Sessions put together anew at every step from the events that are still there.
-inline Reference reference_sessions(std::int64_t gap, std::int64_t allowed, std::int64_t max, const Steps& steps) {
+inline Reference reference_sessions(std::int64_t gap, std::int64_t allowed, std::int64_t max,
+                                    const Steps& steps) {
     Reference result;
     std::map<int, TestEvents> live;
     std::map<int, Before> carried;
@@ -233,9 +242,11 @@ inline Reference reference_sessions(std::int64_t gap, std::int64_t allowed, std:
         for (std::size_t i = 0; i < session.size();) {
             TestEvents piece;
             const std::int64_t first = session[i].time;
-            for (; i < session.size() && (max == 0 || session[i].time < first + max); ++i) piece.push_back(session[i]);
+            for (; i < session.size() && (max == 0 || session[i].time < first + max); ++i)
+                piece.push_back(session[i]);
             const std::int64_t end = i == session.size() ? piece.back().time + gap : first + max;
-            rows.emplace_back(end, first, key, row_text(first, end, true, key, members(values_of(piece, before))));
+            rows.emplace_back(end, first, key,
+                              row_text(first, end, true, key, members(values_of(piece, before))));
             if (const Before last = last_value(piece)) before = last;
         }
         carried[key] = before;
@@ -246,8 +257,10 @@ inline Reference reference_sessions(std::int64_t gap, std::int64_t allowed, std:
         for (auto& [key, events] : live) {
             TestEvents left;
             for (const TestEvents& session : clusters(events)) {
-                if (session.back().time + gap + allowed < watermark) close(key, session);
-                else left.insert(left.end(), session.begin(), session.end());
+                if (session.back().time + gap + allowed < watermark)
+                    close(key, session);
+                else
+                    left.insert(left.end(), session.begin(), session.end());
             }
             events = left;
         }
@@ -262,8 +275,10 @@ inline Reference reference_sessions(std::int64_t gap, std::int64_t allowed, std:
         TestEvents& events = live[event.key];
         bool near = event.time + gap + allowed >= watermark;
         for (const TestEvent& other : events) near = near || std::abs(other.time - event.time) <= gap;
-        if (near) events.push_back(event);
-        else ++result.late;
+        if (near)
+            events.push_back(event);
+        else
+            ++result.late;
     }
     advance(INT64_MAX / 2);
     for (const auto& [end, first, key, text] : rows) result.rows.push_back(text);
@@ -276,9 +291,12 @@ inline Reference reference_rolling(std::int64_t size, std::size_t rows, const St
     TestEvents taken;
     std::int64_t watermark = INT64_MIN / 2;
     for (const Step& step : steps) {
-        if (!step.event) watermark = std::max(watermark, step.watermark);
-        else if (rows == 0 && step.event->time < watermark) ++result.late;
-        else taken.push_back(*step.event);
+        if (!step.event)
+            watermark = std::max(watermark, step.watermark);
+        else if (rows == 0 && step.event->time < watermark)
+            ++result.late;
+        else
+            taken.push_back(*step.event);
     }
     if (rows == 0) std::sort(taken.begin(), taken.end());
     for (std::size_t i = 0; i < taken.size(); ++i) {

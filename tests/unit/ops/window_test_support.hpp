@@ -2,6 +2,11 @@
 // A window operator with its events, watermarks and restarts injected, and what it wrote.
 #pragma once
 
+#include "json/scanner.hpp"
+#include "ops/window.hpp"
+#include "time/duration.hpp"
+#include "time/time_parser.hpp"
+
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -13,11 +18,6 @@
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "json/scanner.hpp"
-#include "ops/window.hpp"
-#include "time/duration.hpp"
-#include "time/time_parser.hpp"
 
 namespace stream::testing {
 
@@ -43,8 +43,9 @@ inline WindowOptions window_options(const std::string& line) {
         return must(parse_duration(text));
     };
     const std::map<std::string, WindowKind> kinds = {
-        {"tumbling", WindowKind::tumbling}, {"hopping", WindowKind::hopping}, {"session", WindowKind::session},
-        {"sliding", WindowKind::sliding},   {"rows", WindowKind::rows},       {"all", WindowKind::all}};
+        {"tumbling", WindowKind::tumbling}, {"hopping", WindowKind::hopping},
+        {"session", WindowKind::session},   {"sliding", WindowKind::sliding},
+        {"rows", WindowKind::rows},         {"all", WindowKind::all}};
     WindowOptions o;
     o.kind = kinds.at(words.at(0));
     std::size_t at = 1;
@@ -53,37 +54,53 @@ inline WindowOptions window_options(const std::string& line) {
     }
     const auto calendar = [](const std::string& text, CalendarUnit& unit, std::int64_t& count) {
         count = std::stoll(text);
-        unit = text.ends_with("mo") ? CalendarUnit::month : text.ends_with("w") ? CalendarUnit::week : CalendarUnit::day;
+        unit = text.ends_with("mo")  ? CalendarUnit::month
+               : text.ends_with("w") ? CalendarUnit::week
+                                     : CalendarUnit::day;
     };
     if (o.kind == WindowKind::rows) {
         o.rows = std::stoull(words.at(at++));
     } else if (o.kind != WindowKind::all) {
-        if (o.zone != nullptr) calendar(words.at(at++), o.unit, o.unit_count);
-        else o.size_ns = duration(words.at(at++));
+        if (o.zone != nullptr)
+            calendar(words.at(at++), o.unit, o.unit_count);
+        else
+            o.size_ns = duration(words.at(at++));
         if (o.kind == WindowKind::hopping) {
-            if (o.zone != nullptr) calendar(words.at(at++), o.advance_unit, o.advance_count);
-            else o.advance_ns = duration(words.at(at++));
+            if (o.zone != nullptr)
+                calendar(words.at(at++), o.advance_unit, o.advance_count);
+            else
+                o.advance_ns = duration(words.at(at++));
         }
     }
     std::vector<std::string> by;
     for (; at < words.size(); ++at) {
         const std::string& word = words[at];
-        if (word == "--by") by.push_back(words.at(++at));
-        else if (word == "--allowed-lateness") o.allowed_lateness_ns = duration(words.at(++at));
-        else if (word == "--every") o.every_ns = duration(words.at(++at));
-        else if (word == "--offset") o.offset_ns = duration(words.at(++at));
-        else if (word == "--max") o.session_max_ns = duration(words.at(++at));
-        else if (word == "--changes") o.changes = true;
-        else if (word == "--compare") o.compare = true;
-        else if (word == "--tz") ++at;
-        else if (word == "--memory") o.memory_bytes = std::stoull(words.at(++at));
+        if (word == "--by")
+            by.push_back(words.at(++at));
+        else if (word == "--allowed-lateness")
+            o.allowed_lateness_ns = duration(words.at(++at));
+        else if (word == "--every")
+            o.every_ns = duration(words.at(++at));
+        else if (word == "--offset")
+            o.offset_ns = duration(words.at(++at));
+        else if (word == "--max")
+            o.session_max_ns = duration(words.at(++at));
+        else if (word == "--changes")
+            o.changes = true;
+        else if (word == "--compare")
+            o.compare = true;
+        else if (word == "--tz")
+            ++at;
+        else if (word == "--memory")
+            o.memory_bytes = std::stoull(words.at(++at));
         else if (word == "--fill") {
             o.fill = true;
             if (words.at(++at) != "all") o.fill_ns = duration(words[at]);
         } else if (word == "--top") {
             const std::string& top = words.at(++at);
             o.top = std::stoull(top);
-            if (const auto colon = top.find(':'); colon != std::string::npos) o.top_by = top.substr(colon + 1);
+            if (const auto colon = top.find(':'); colon != std::string::npos)
+                o.top_by = top.substr(colon + 1);
         } else {
             o.aggregates.push_back(must(parse_aggregate(word)));
         }
@@ -118,8 +135,9 @@ public:
         } else if (time < watermark_) {
             late(Event{json, time, waiting.position, nullptr}, time_sub(watermark_, time));
         } else {
-            const auto place = std::upper_bound(waiting_.begin(), waiting_.end(), waiting,
-                                                [](const Waiting& a, const Waiting& b) { return a.time < b.time; });
+            const auto place =
+                std::upper_bound(waiting_.begin(), waiting_.end(), waiting,
+                                 [](const Waiting& a, const Waiting& b) { return a.time < b.time; });
             waiting_.insert(place, std::move(waiting));
         }
         return *this;
@@ -186,7 +204,9 @@ public:
         lines_.push_back(std::exchange(line_buffer_, {}));
         times_.push_back(time);
     }
-    void late(const Event& event, DurationNs lateness) override { lates.push_back({std::string(event.raw), lateness}); }
+    void late(const Event& event, DurationNs lateness) override {
+        lates.push_back({std::string(event.raw), lateness});
+    }
 
 private:
     struct Waiting {
@@ -213,7 +233,8 @@ private:
         const std::size_t size = text_.size();
         text_.append(scanner_padding, ' ');
         scanner_->start(text_.data(), size);
-        if (scanner_->next() != Scanner::Outcome::event) throw std::runtime_error("not an event: " + waiting.json);
+        if (scanner_->next() != Scanner::Outcome::event)
+            throw std::runtime_error("not an event: " + waiting.json);
         const Event event{scanner_->line(), waiting.time, waiting.position, scanner_->values()};
         auto taken = op_->on_event(0, event, *this);
         if (taken) return;

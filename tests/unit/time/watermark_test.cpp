@@ -67,7 +67,8 @@ TEST(InputWatermarks, M01MergesThreeInputs) {
 TEST(InputWatermarks, M03IsTheNewestTimeLessTheLateness) {
     InputWatermarks marks(1, 5);
     EXPECT_EQ(marks.current(), time_before_all);
-    for (const auto& [time, expected] : {std::pair<TimeNs, TimeNs>{10, 5}, {12, 7}, {9, 7}, {20, 15}, {3, 15}}) {
+    for (const auto& [time, expected] :
+         {std::pair<TimeNs, TimeNs>{10, 5}, {12, 7}, {9, 7}, {20, 15}, {3, 15}}) {
         marks.on_event(0, time);
         EXPECT_EQ(marks.current(), expected) << time;
     }
@@ -135,9 +136,16 @@ TEST(InputWatermarks, NeverGoesBackNorPastTheLeastInputThatCounts) {
             const auto input = *rc::gen::inRange<std::size_t>(0, inputs);
             bool grew = false;
             switch (*rc::gen::inRange(0, 5)) {
-                case 0: grew = marks.set_idle(input); idle[input] = true; break;
-                case 1: grew = marks.set_active(input); idle[input] = false; break;
-                default: grew = marks.on_event(input, *rc::gen::inRange<TimeNs>(-50, 50));
+                case 0:
+                    grew = marks.set_idle(input);
+                    idle[input] = true;
+                    break;
+                case 1:
+                    grew = marks.set_active(input);
+                    idle[input] = false;
+                    break;
+                default:
+                    grew = marks.on_event(input, *rc::gen::inRange<TimeNs>(-50, 50));
             }
             RC_ASSERT(grew == (marks.current() > before));
             RC_ASSERT(marks.current() >= before);
