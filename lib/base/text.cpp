@@ -152,6 +152,41 @@ bool is_utf8(std::string_view text) {
     return true;
 }
 
+std::string terminal_safe(std::string_view lines) {
+    static constexpr char hex[] = "0123456789abcdef";
+    std::string safe;
+    safe.reserve(lines.size());
+    const auto escape = [&](unsigned code) {
+        safe += "\\u";
+        for (int shift = 12; shift >= 0; shift -= 4) safe += hex[(code >> shift) & 15];
+    };
+    const auto byte = [&](std::size_t i) { return i < lines.size() ? static_cast<unsigned char>(lines[i]) : 0u; };
+    for (std::size_t i = 0; i < lines.size(); ++i) {
+        const unsigned c = byte(i);
+        if ((c < 0x20 && c != '\n') || c == 0x7F) {
+            escape(c);
+        } else if (c == 0xC2 && byte(i + 1) >= 0x80 && byte(i + 1) <= 0x9F) {
+            escape(byte(++i));
+        } else if (c == 0xD8 && byte(i + 1) == 0x9C) {  // U+061C
+            escape(0x61C);
+            ++i;
+        } else if (c == 0xE2 && (byte(i + 1) == 0x80 || byte(i + 1) == 0x81)) {
+            const unsigned code = 0x2000 + ((byte(i + 1) & 0x3Fu) << 6) + (byte(i + 2) & 0x3Fu);
+            const bool bidi = code == 0x200E || code == 0x200F || (code >= 0x202A && code <= 0x202E) ||
+                              (code >= 0x2066 && code <= 0x2069);
+            if (bidi) {
+                escape(code);
+                i += 2;
+            } else {
+                safe += lines[i];
+            }
+        } else {
+            safe += lines[i];
+        }
+    }
+    return safe;
+}
+
 std::string format_size(std::uint64_t bytes) {
     const char* const units[] = {"", "KiB", "MiB", "GiB", "TiB"};
     int unit = 0;

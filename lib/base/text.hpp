@@ -24,6 +24,10 @@ std::string_view nearest(std::string_view word, std::span<const std::string_view
 
 bool is_utf8(std::string_view text);
 
+// For a terminal: whole lines of JSON in which every character that could move a cursor or turn text
+// round (C0 but the newline, DEL, C1, bidi controls) is its \uXXXX escape.
+std::string terminal_safe(std::string_view lines);
+
 // 256MiB, 64KiB, 100: a size as the command line takes it.
 std::string format_size(std::uint64_t bytes);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "io/output.hpp"
 
+#include "base/text.hpp"
 #include "io/fd.hpp"
 
 #include <fmt/format.h>
@@ -26,7 +27,7 @@ tl::unexpected<Error> write_failure(const std::string& name, int error_number) {
 }  // namespace
 
 Output::Output(int fd, std::string name, std::size_t capacity)
-    : fd_(fd), name_(std::move(name)), capacity_(capacity) {
+    : fd_(fd), terminal_(::isatty(fd) == 1), name_(std::move(name)), capacity_(capacity) {
     widen_pipe(fd_);
     buffer_.reserve(capacity_);
 }
@@ -68,6 +69,12 @@ Result<void> Output::close() {
 // Both parts, in order, to the last byte. The buffer (which `first` shows) is empty afterwards, after a
 // failure too: what cannot be written must not pile up.
 Result<void> Output::write_all(std::string_view first, std::string_view second) {
+    std::string safe;
+    if (terminal_) {
+        safe = terminal_safe(first) + terminal_safe(second);
+        first = safe;
+        second = {};
+    }
     while (failed_errno_ == 0 && !(first.empty() && second.empty())) {
         // writev only reads what iov_base shows; its type can't say so.
         iovec parts[2] = {{const_cast<char*>(first.data()), first.size()},

@@ -41,6 +41,7 @@ private:
     Result<void> write_all(std::string_view first, std::string_view second);
 
     int fd_;
+    bool terminal_;  // what is written to one carries no raw control characters
     std::string name_;
     std::size_t capacity_;
     std::string buffer_;

@@ -92,3 +92,9 @@ RC_GTEST_PROP(TextProperty, PrintableIsUtf8WithoutControls, (const std::string& 
 
 }  // namespace
 }  // namespace stream
+
+TEST(Text, ATerminalGetsNoRawControlCharacters) {
+    EXPECT_EQ(stream::terminal_safe("{\"a\":\"\xC2\x9B"
+                                    "31m\x7F\xE2\x80\xAE\xD8\x9C\xC3\xA9\xE2\x82\xAC\"}\r\n"),
+              "{\"a\":\"\\u009b31m\\u007f\\u202e\\u061c\xC3\xA9\xE2\x82\xAC\"}\\u000d\n");
+}

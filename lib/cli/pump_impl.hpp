@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+// The pump's inside, for its own files: pump.cpp (events and batches), pump_merge.cpp (--merge),
+// pump_run.cpp (opening, state, the end and what is told).
+#pragma once
+
+#include <ctime>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/event_time.hpp"
+#include "cli/input_reader.hpp"
+#include "cli/output_sink.hpp"
+#include "cli/progress.hpp"
+#include "cli/pump.hpp"
+#include "io/output.hpp"
+#include "state/snapshot.hpp"
+#include "state/spill_queue.hpp"
+
+namespace stream {
+
+inline std::int64_t clock_ns(clockid_t id) {
+    timespec now{};
+    ::clock_gettime(id, &now);
+    return std::int64_t{now.tv_sec} * ns_per_second + now.tv_nsec;
+}
+
+struct Pump::Impl {
+    Impl(PumpPlan p, Operator& o, FieldSet& f, Diagnostics& d)
+        : plan(std::move(p)), op(o), fields(f), diagnostics(d), output(1, "stdout"), sink(output, late) {}
+
+    struct Input {
+        int index = 0;
+        std::unique_ptr<TextFormat> format;
+        std::unique_ptr<InputReader> reader;
+        bool ended = false;
+        bool in_batch = false;         // reader->next() has more to say
+        bool at_line_end = true;
+        TimeNs newest = time_before_all;  // for --merge: what its next line counts as, at least
+        bool has_head = false;            // --merge, regular files: the line that waits
+        Event head;
+        TimeNs head_key = 0;
+        std::int64_t heard_ns = 0;        // clock, for --idle
+        TimeNs first_time = time_after_all;  // for the warning that files overlap
+        TimeNs last_time = time_before_all;
+    };
+
+    PumpPlan plan;
+    Operator& op;
+    FieldSet& fields;
+    Diagnostics& diagnostics;
+    Output output;
+    LateEvents late;
+    BadEvents bad;
+    OutputSink sink;
+    std::optional<EventTime> event_time;
+    std::vector<std::unique_ptr<Input>> inputs;
+    std::unique_ptr<SpillQueue> queue;
+    std::unique_ptr<Scanner> release_scanner;
+    std::string release_line;
+    std::unique_ptr<Progress> progress;
+    std::optional<StateLock> state_lock;
+
+    TimeNs newest = time_before_all;
+    TimeNs watermark = time_before_all;
+    std::int64_t heard_ns = 0;     // clock at the last data, for --idle
+    TimeNs watermark_heard = time_before_all;
+    std::uint64_t position = 0;
+    std::uint64_t bytes_in = 0;
+    std::uint64_t released = 0;
+    std::string sample_event;      // the first event, for messages about names
+    bool fields_judged = false;
+    bool gap = false;
+    bool stopped = false;
+    bool finished = false;
+    std::int64_t pace_clock = 0;
+    TimeNs pace_time = 0;
+    bool pace_set = false;
+
+    // --- opening -------------------------------------------------------------------------------
+
+    std::string display_name(const std::string& path) const { return path == "-" ? "stdin" : path; }
+
+    Result<std::unique_ptr<Input>> open_input(int index, const std::string& path);
+
+    // --- failures ------------------------------------------------------------------------------
+
+    Result<void> bad_event(const Input& input, const Error& error, std::string_view raw);
+
+    Result<void> bad_event_at(const Input& input, std::uint64_t line, std::uint64_t offset,
+                              std::string_view reason, std::string_view hint, std::string_view raw);
+
+    // Places of events that waited are gone; their count is what is left to name.
+    Result<void> bad_released(const Event& event, const Error& error);
+
+    Result<void> unscannable(const Input& input);
+
+    // --- events --------------------------------------------------------------------------------
+
+    // Gives the event its time, or says it is bad; true if it can be used.
+    Result<bool> timed(Input& input, Event& event);
+
+    // False: the operator cannot use the event, which is bad then.
+    Result<bool> deliver(Input& input, const Event& event);
+
+    Result<void> advance(TimeNs to);
+
+    Result<void> release();
+
+    // An event that waited: its bytes are looked at again.
+    Result<void> deliver_copy(const QueuedEvent& waiting);
+
+    Result<void> take(Input& input, Event& event);
+
+    Result<void> keep_pace(TimeNs time);
+
+    // --- batches -------------------------------------------------------------------------------
+
+    Result<void> flush();
+
+    Result<void> after_batch();
+
+    void tick(bool last);
+
+    // Takes all events of the batch that fill() brought.
+    Result<void> take_batch(Input& input);
+
+    Result<void> take_bad_line(Input& input);
+
+    // One step of one input. False: it has nothing for now (input.ended tells whether for good).
+    Result<bool> step(Input& input);
+
+    // Waits until one of the inputs may have something. False: a signal came.
+    Result<bool> wait_for_inputs();
+
+    // --idle: all inputs have been silent that long; event time goes on with the clock.
+    Result<void> move_with_clock();
+
+    bool is_stopped();
+
+    // Files one after the other.
+    Result<void> run_in_turn();
+
+    // Several followed files, as their lines come.
+    Result<void> run_as_they_come();
+
+    // --merge: the least line, by (what it counts as, input, place in it). Regular files keep one line
+    // waiting and are read when it has gone; pipes and followed files are read as they come, and wait
+    // in the queue, so that no writer is held up by another.
+    Result<void> run_merged();
+
+    enum class Merged : std::uint8_t { wrote, wait, done };
+
+    bool is_idle(const Input& input) const;
+
+    Result<Merged> merge_one();
+
+    // The next usable event of an input whose fill() brought a batch; false at the batch's end.
+    Result<bool> next_in_batch(Input& input, Event& event);
+
+    Result<void> refill_head(Input& input);
+
+    Result<bool> step_into_queue(Input& input);
+
+    Result<bool> fill_for_merge(Input& input);
+
+    // --- the whole run -------------------------------------------------------------------------
+
+    SnapshotHeader snapshot_header() const;
+
+    Result<void> load_state();
+
+    Result<void> save_state();
+
+    Result<void> prepare();
+
+    Result<void> run_all();
+
+    Result<void> close_all();
+
+    void judge_fields();
+
+    // What was counted is told once, at the end. True if the late events are a fault.
+    bool tell_counts();
+
+    int run();
+
+    bool all_inputs_are_streams() const;
+
+    int finish(Result<void> result);
+};
+
+}  // namespace stream

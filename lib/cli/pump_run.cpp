@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/pump_impl.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "base/text.hpp"
+#include "cli/exit_status.hpp"
+#include "cli/signals.hpp"
+#include "io/follow.hpp"
+#include "io/open.hpp"
+#include "time/duration.hpp"
+
+namespace stream {
+
+namespace {
+
+bool ends_with(std::string_view text, std::string_view end) {
+    return text.size() >= end.size() && text.substr(text.size() - end.size()) == end;
+}
+
+std::string format_of(const std::string& format, std::string path) {
+    if (format != "auto") return format;
+    for (const std::string_view packed : {".gz", ".zst"}) {
+        if (ends_with(path, packed)) path.resize(path.size() - packed.size());
+    }
+    if (ends_with(path, ".csv")) return "csv";
+    if (ends_with(path, ".tsv")) return "tsv";
+    return "ndjson";
+}
+
+// The next duration up that a person would write.
+DurationNs rounded_up(DurationNs duration) {
+    const DurationNs unit = duration >= ns_per_second ? ns_per_second
+                            : duration >= ns_per_ms   ? ns_per_ms
+                                                      : 1;
+    const DurationNs over = duration % unit;
+    return over == 0 ? duration : duration - over + unit;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Pump::Impl::Input>> Pump::Impl::open_input(int index, const std::string& path) {
+    auto input = std::make_unique<Input>();
+    input->index = index;
+    const std::string format = format_of(plan.format, path);
+    if (format != "ndjson") {
+        TextFormatOptions options;
+        options.name = format;
+        options.columns = plan.columns;
+        options.time = plan.time_options;
+        auto made = make_text_format(options);
+        if (!made) return pass_on(made);
+        input->format = std::move(*made);
+    }
+    Result<std::unique_ptr<ByteSource>> source = [&]() {
+        if (!plan.follow || path == "-") return open_source(path);
+        FollowOptions options;
+        options.from_end = plan.follow_from_end;
+        options.on_gap = [this](const std::string& what) {
+            gap = true;
+            diagnostics.say(what);
+        };
+        return open_followed(path, options);
+    }();
+    if (!source) return pass_on(source);
+    input->reader = std::make_unique<InputReader>(display_name(path), std::move(*source), fields,
+                                                  input->format.get(), plan.line_max);
+    input->heard_ns = clock_ns(CLOCK_MONOTONIC);
+    return input;
+}
+
+void Pump::Impl::tick(bool last) {
+    Progress::Numbers numbers;
+    numbers.events_in = position;
+    numbers.events_out = sink.events_out();
+    numbers.bad = bad.count();
+    numbers.late = late.count();
+    numbers.newest = newest;
+    numbers.watermark = watermark;
+    numbers.bytes_out = output.bytes_written();
+    numbers.bytes_in = bytes_in;
+    for (const auto& input : inputs) {
+        if (input == nullptr) continue;
+        if (!input->ended) numbers.bytes_in += input->reader->bytes_read();
+        numbers.raw_position += input->reader->source().raw_position();
+        numbers.raw_size += input->reader->source().raw_size();
+    }
+    op.append_stats(numbers.extra);
+    progress->tick(numbers, last);
+}
+
+SnapshotHeader Pump::Impl::snapshot_header() const {
+    return {diagnostics.tool(), "", plan.state_identity};
+}
+
+Result<void> Pump::Impl::load_state() {
+    if (plan.state_dir.empty()) return {};
+    auto lock = StateLock::acquire(plan.state_dir);
+    if (!lock) return pass_on(lock);
+    state_lock.emplace(std::move(*lock));
+    auto loaded = load_snapshot(plan.state_dir, snapshot_header());
+    if (!loaded) return pass_on(loaded);
+    if (!*loaded) return {};
+    StateReader reader(**loaded);
+    newest = reader.get_i64();
+    watermark = reader.get_i64();
+    position = reader.get_u64();
+    const std::uint64_t late_count = reader.get_u64();
+    const DurationNs late_largest = reader.get_i64();
+    const DurationNs late_missing = reader.get_i64();
+    (void)late_count, (void)late_largest, (void)late_missing;  // each call tells of its own
+    const std::string_view forms = reader.get_bytes();
+    const bool has_time = reader.get_u8() != 0;
+    STREAM_TRY(reader.check("the pump"));
+    if (!fields.load(forms)) return fail(ErrorKind::corrupt, "the saved state's fields cannot be read");
+    sink.set_newest(newest);
+    if (has_time != event_time.has_value()) return fail(ErrorKind::corrupt, "the saved state's event time cannot be read");
+    if (has_time) STREAM_TRY(event_time->restore(reader));
+    if (queue != nullptr) STREAM_TRY(queue->restore(reader));
+    STREAM_TRY(op.restore(reader));
+    STREAM_TRY(reader.check("the operator"));
+    if (!reader.at_end()) return fail(ErrorKind::corrupt, "the saved state is longer than it should be");
+    fields_judged = true;
+    return {};
+}
+
+Result<void> Pump::Impl::save_state() {
+    if (plan.state_dir.empty()) return {};
+    StateWriter writer;
+    writer.put_i64(newest);
+    writer.put_i64(watermark);
+    writer.put_u64(position);
+    writer.put_u64(late.count());
+    writer.put_i64(late.largest());
+    writer.put_i64(late.missing());
+    writer.put_bytes(fields.save());
+    writer.put_u8(event_time ? 1 : 0);
+    if (event_time) event_time->snapshot(writer);
+    if (queue != nullptr) queue->snapshot(writer);
+    op.snapshot(writer);
+    return save_snapshot(plan.state_dir, snapshot_header(), writer.bytes());
+}
+
+Result<void> Pump::Impl::prepare() {
+    STREAM_TRY(bad.open(plan.bad, plan.line_max));
+    STREAM_TRY(late.open(plan.late));
+    if (plan.time_need != TimeNeed::none) {
+        const char* environment = ::getenv("STREAM_TIME");
+        // A tool that reads text forms of time does so for the field it was told; others read the
+        // forms every event may have.
+        auto made = EventTime::make(fields, plan.event_time_is_ts ? "ts" : plan.time_field,
+                                    environment != nullptr ? environment : "",
+                                    plan.event_time_is_ts ? TimeOptions{} : plan.time_options);
+        if (!made) return pass_on(made);
+        event_time.emplace(std::move(*made));
+    }
+    if (plan.ordered || plan.merge) {
+        SpillLimits limits;
+        limits.memory_bytes = plan.memory;
+        limits.spill_bytes = plan.spill_max;
+        limits.folder = plan.spill_folder;
+        queue = std::make_unique<SpillQueue>(limits);
+    }
+    release_scanner = std::make_unique<Scanner>(fields);
+    if (plan.files.empty()) plan.files.emplace_back("-");
+    auto made = Progress::make(diagnostics, plan.progress, plan.stats_path);
+    if (!made) return pass_on(made);
+    progress = std::move(*made);
+    return load_state();
+}
+
+Result<void> Pump::Impl::run_all() {
+    sink.set_in_block(true);
+    if (plan.merge) return run_merged();
+    if (plan.follow && plan.files.size() > 1) return run_as_they_come();
+    return run_in_turn();
+}
+
+Result<void> Pump::Impl::close_all() {
+    finished = true;
+    sink.end_run();
+    watermark = time_after_all;
+    if (plan.ordered) STREAM_TRY(release());
+    sink.end_run();
+    STREAM_TRY(op.on_watermark(time_after_all, sink));
+    return op.on_end(sink);
+}
+
+void Pump::Impl::judge_fields() {
+    if (fields_judged) return;
+    fields_judged = true;
+    std::vector<std::string> missing;
+    for (std::size_t i = 0; i < plan.operator_fields; ++i) {
+        if (!fields.seen(i)) missing.push_back(fields.name(i));
+    }
+    for (const std::string& name : missing) {
+        diagnostics.say("no event had a field " + stream::quoted(name));
+    }
+    if (missing.empty()) return;
+    const auto names = member_names(sample_event, 20);
+    std::vector<std::string_view> candidates(names.begin(), names.end());
+    const std::string_view near = nearest(missing.front(), candidates);
+    std::string hint;
+    if (!near.empty()) hint = "did you mean " + std::string(near) + "? ";
+    hint += "the members there are: ";
+    for (std::size_t i = 0; i < names.size(); ++i) hint += (i == 0 ? "" : ", ") + names[i];
+    diagnostics.hint(hint);
+}
+
+bool Pump::Impl::tell_counts() {
+    if (bad.count() > 0) {
+        const std::string where = plan.bad.kind == BadPolicy::Kind::file ? ", kept in " + plan.bad.path : ", skipped";
+        diagnostics.say(std::to_string(bad.count()) + (bad.count() == 1 ? " bad event" : " bad events") + where);
+    }
+    if (late.count() == 0) return false;
+    std::string message = std::to_string(late.count()) + (late.count() == 1 ? " late event" : " late events");
+    if (plan.late.kind == LatePolicy::Kind::file) message += ", kept in " + plan.late.path;
+    else message += ", dropped";
+    message += "; the latest by " + format_duration(late.largest());
+    diagnostics.say(message);
+    const bool fault = plan.late.kind == LatePolicy::Kind::none && !plan.late_is_kept;
+    const DurationNs enough = rounded_up(time_add(plan.lateness, late.missing()));
+    diagnostics.hint("--lateness " + format_duration(enough) + " would have kept all" +
+                     (fault ? "; --late drop or --late FILE says they may be late" : ""));
+    return fault;
+}
+
+int Pump::Impl::run() {
+    auto result = prepare();
+    if (!result) {
+        diagnostics.say(result.error());
+        return exit_status_of(result.error().kind(), stop_signal());
+    }
+    result = run_all();
+    if (result) {
+        const bool pause = !plan.state_dir.empty() && !plan.final;
+        if (stopped || is_stopped()) {
+            stopped = true;
+        } else if (!pause) {
+            result = close_all();
+        }
+        if (result) result = flush();
+        if (result && !plan.state_dir.empty() && (!stopped || all_inputs_are_streams())) {
+            result = pause || stopped ? save_state() : remove_snapshot(plan.state_dir);
+        }
+    }
+    return finish(std::move(result));
+}
+
+bool Pump::Impl::all_inputs_are_streams() const {
+    return std::all_of(inputs.begin(), inputs.end(),
+                       [](const auto& input) { return input == nullptr || !input->reader->source().is_regular(); });
+}
+
+int Pump::Impl::finish(Result<void> result) {
+    // What came before an error is written, as far as that is possible.
+    auto flushed = flush();
+    if (result && !flushed) result = std::move(flushed);
+    auto closed = output.close();
+    if (result && !closed) result = std::move(closed);
+    for (auto* outcome : {&result}) {
+        auto bad_closed = bad.close();
+        if (*outcome && !bad_closed) *outcome = std::move(bad_closed);
+        auto late_closed = late.close();
+        if (*outcome && !late_closed) *outcome = std::move(late_closed);
+    }
+    if (progress != nullptr) {
+        tick(true);
+        auto written = progress->finish();
+        if (result && !written) result = std::move(written);
+    }
+    if (!result) {
+        if (result.error().kind() == ErrorKind::closed) return exit_signal + 13;
+        if (result.error().kind() == ErrorKind::stopped) return exit_signal + stop_signal();
+        diagnostics.say(result.error());
+        (void)tell_counts();
+        return exit_status_of(result.error().kind(), stop_signal());
+    }
+    if (!stopped && position > 0) judge_fields();
+    if (const std::string remark = op.closing_remark(); !remark.empty()) diagnostics.say(remark);
+    const bool fault = tell_counts();
+    if (stopped) return exit_signal + stop_signal();
+    if (fault || gap) return exit_input;
+    return exit_done;
+}
+
+}  // namespace stream
