@@ -65,6 +65,7 @@ void Progress::tick(const Numbers& numbers, bool last) {
                                        static_cast<double>(numbers.events_in) / (seconds > 0 ? seconds : 1));
         if (is_time(numbers.newest)) line += "  at " + to_rfc3339(numbers.newest);
         if (is_time(numbers.watermark)) line += "  watermark " + to_rfc3339(numbers.watermark);
+        if (!numbers.holds.empty()) line += "  waiting for " + numbers.holds;
         if (numbers.late > 0) line += fmt::format("  {} late", numbers.late);
         if (numbers.bad > 0) line += fmt::format("  {} bad", numbers.bad);
         if (numbers.raw_size > 0 && numbers.raw_position > 0) {

@@ -27,6 +27,7 @@ public:
         std::uint64_t raw_size = 0;
         TimeNs newest = time_before_all;
         TimeNs watermark = time_before_all;
+        std::string holds;  // the input that the others wait for (--merge); empty: none
         std::string extra;  // the operator's own, as `,"name":value`
     };
 

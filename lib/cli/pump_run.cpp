@@ -88,6 +88,14 @@ void Pump::Impl::tick(bool last) {
         numbers.raw_position += input->reader->source().raw_position();
         numbers.raw_size += input->reader->source().raw_size();
     }
+    if (plan.merge && !last && inputs.size() > 1) {
+        const Input* slowest = nullptr;
+        for (const auto& input : inputs) {
+            if (input->ended || input->reader->source().is_regular()) continue;
+            if (slowest == nullptr || input->newest < slowest->newest) slowest = input.get();
+        }
+        if (slowest != nullptr) numbers.holds = slowest->reader->name();
+    }
     op.append_stats(numbers.extra);
     progress->tick(numbers, last);
 }
