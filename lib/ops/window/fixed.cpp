@@ -142,15 +142,15 @@ tl::unexpected<Error> FixedWindows::out_of_memory() const {
 
 // A late event within --allowed-lateness.
 Result<void> FixedWindows::on_late(TimeNs time, std::string_view key, Sink& sink) {
-    TimeNs written_before = time_after_all;
-    if (options_.fill && !has_next_ && has_closed_ && newest_pane_ >= after_closed_) {
-        // Windows that nothing was known of are found to have been.
-        written_before = after_closed_;
+    // With --fill, windows that nothing was known of may be found to have been.
+    const bool found = options_.fill && !has_next_ && has_closed_ && newest_pane_ >= after_closed_;
+    const TimeNs written_before = found ? after_closed_ : time_after_all;
+    STREAM_TRY(correct(time, key, written_before, sink));
+    if (found) {
         filled_rows_ = 0;
-        expect_window(grid_.last_window_starting_by(time));
+        expect_window(std::max(written_before, grid_.first_window_ending_after(time)));
         STREAM_TRY(close_due(watermark_, sink));
     }
-    STREAM_TRY(correct(time, key, written_before, sink));
     plan_next();
     return {};
 }

@@ -163,7 +163,7 @@ TEST(TextFormat, text_is_escaped_and_utf8) {
               "{\"line\":\"\\u0001\\t\\u001f\\\"\\\\\x7F é\\u0000\"}\n");
     EXPECT_EQ(csv_row("Andr\xE9 x,1\n"), "data: not UTF-8: \"Andr\\xe9\"\n");
     EXPECT_EQ(csv_row("\xED\xA0\x80,1\n").substr(0, 15), "data: not UTF-8");
-    EXPECT_EQ(run("lines", "\n\r\nab\r"), "{\"line\":\"\"}\n{\"line\":\"\"}\n{\"line\":\"ab\\r\"}\n");
+    EXPECT_EQ(run("lines", "\n\r\nab\r"), "{\"line\":\"\"}\n{\"line\":\"\"}\n{\"line\":\"ab\"}\n");
     EXPECT_EQ(run("lines", "42\n"), "{\"line\":\"42\"}\n");
 }
 

@@ -328,6 +328,14 @@ TEST(WindowDetails, SketchesThatDoNotGoTogetherAreRefusedWhole) {
 
 // --- --fill, --max -----------------------------------------------------------------------------
 
+// A late event that also brings a window nobody knew of: that one is compared with the corrected one before.
+TEST(WindowDetails, ALateEventBringsAWindowBehindTheLast) {
+    WindowDriver d("hopping 8 1 n=count --compare --allowed-lateness 10 --changes --fill all");
+    d.at(0).wm(9);
+    d.take();
+    EXPECT_EQ(d.at(1).brief().back(), "c [1,9) \"n\":1,\"n_before\":2,\"n_change\":-1");
+}
+
 // A watermark that runs ahead of the events does not lose the empty windows behind it.
 TEST(WindowDetails, FillDoesNotDependOnWhenTheWatermarkCame) {
     for (const bool early : {false, true}) {
