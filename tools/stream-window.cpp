@@ -170,9 +170,9 @@ int main(int argc, char** argv) {
         window.memory_bytes = plan.memory;
         window.hash_seed = Tool::table_seed();
         plan.ordered = window.wants_order();
-        plan.time_need = window.needs_time()                  ? TimeNeed::required
-                         : window.kind == WindowKind::all     ? TimeNeed::wanted
-                                                              : TimeNeed::none;
+        plan.time_need = window.needs_time()  ? TimeNeed::required
+                         : window.uses_time() ? TimeNeed::wanted
+                                              : TimeNeed::none;
         plan.late_is_kept = window.allowed_lateness_ns > 0;
         auto made = make_window(std::move(window), tool.fields());
         if (made) plan.operator_fields = tool.fields().size();

@@ -26,7 +26,7 @@ Result<std::unique_ptr<Output>> open_for_append(const std::string& path) {
 
 Result<BadPolicy> parse_bad_policy(const std::string& text) {
     BadPolicy policy;
-    if (text.empty()) return fail(ErrorKind::usage, "stop, skip or a FILE is wanted");
+    if (text.empty() || text == "-") return fail(ErrorKind::usage, "stop, skip or a FILE is wanted");
     if (text == "stop") {
         policy.kind = BadPolicy::Kind::stop;
     } else if (text == "skip") {

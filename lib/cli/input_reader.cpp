@@ -73,6 +73,51 @@ Result<InputReader::Fill> InputReader::fill() {
     return Fill::end;
 }
 
+// False: there is nothing for now.
+Result<bool> InputReader::read_text() {
+    if (pending_at_ > 0) {
+        pending_.erase(0, pending_at_);
+        pending_offset_ += pending_at_;
+        pending_at_ = 0;
+    }
+    const std::size_t have = pending_.size();
+    pending_.resize(have + text_block);
+    auto outcome = source_->read({pending_.data() + have, text_block});
+    pending_.resize(have + (outcome && outcome->status == ReadOutcome::Status::data ? outcome->size : 0));
+    if (!outcome) return pass_on(outcome);
+    if (outcome->status == ReadOutcome::Status::end) text_end_ = true;
+    return outcome->status != ReadOutcome::Status::would_block;
+}
+
+void InputReader::begin_long_record(std::string_view rest) {
+    bad_ = BadLine{};
+    bad_.reason = "a record longer than " + std::to_string(line_max_) + " bytes";
+    bad_.raw = std::string(rest);
+    bad_.whole = false;
+    bad_.line = ++text_lines_;
+    bad_.offset = pending_offset_ + pending_at_;
+    bad_.done = false;
+    long_line_open_ = true;
+    pending_at_ = pending_.size();
+}
+
+Result<InputReader::Fill> InputReader::go_on_with_long_record() {
+    if (pending_.empty() && !text_end_) {
+        auto more = read_text();
+        if (!more) return pass_on(more);
+        if (!*more) return Fill::would_block;
+    }
+    const std::size_t newline = pending_.find('\n');
+    bad_ = BadLine{};
+    bad_.raw = pending_.substr(0, newline);
+    bad_.whole = false;
+    bad_.first = false;
+    bad_.done = newline != std::string::npos || text_end_;
+    pending_at_ = newline == std::string::npos ? pending_.size() : newline + 1;
+    long_line_open_ = !bad_.done;
+    return Fill::bad_line;
+}
+
 Result<InputReader::Fill> InputReader::fill_text() {
     scanner_.start(nullptr, 0);
     records_.clear();
@@ -82,17 +127,18 @@ Result<InputReader::Fill> InputReader::fill_text() {
         pending_offset_ += pending_at_;
         pending_at_ = 0;
     }
+    if (long_line_open_) return go_on_with_long_record();
     for (;;) {
         // Convert the whole records there are.
         while (pending_at_ < pending_.size() && converted_.size() < 2 * text_block) {
             const std::string_view rest = std::string_view(pending_).substr(pending_at_);
             const std::size_t length = format_->record_length(rest, text_end_);
             if (length == 0) {
-                if (rest.size() <= line_max_) break;
-                return fail(ErrorKind::limit,
-                            name_ + ":" + std::to_string(text_lines_ + 1) + ": a record longer than " +
-                                std::to_string(line_max_) + " bytes",
-                            "--max-line SIZE allows longer ones");
+                if (rest.size() <= line_max_ || !records_.empty()) break;
+                // Too long: bad, and dropped up to the next line end, whatever quote may be open.
+                (void)format_->record_length(rest, true);
+                begin_long_record(rest);
+                return Fill::bad_line;
             }
             const std::string_view record = rest.substr(0, length);
             const std::uint64_t line = text_lines_ + 1;
@@ -132,20 +178,9 @@ Result<InputReader::Fill> InputReader::fill_text() {
             return Fill::events;
         }
         if (text_end_ && pending_at_ >= pending_.size()) return Fill::end;
-        // Read on.
-        if (pending_at_ > 0) {
-            pending_.erase(0, pending_at_);
-            pending_offset_ += pending_at_;
-            pending_at_ = 0;
-        }
-        const std::size_t have = pending_.size();
-        const std::size_t wanted = text_block;
-        pending_.resize(have + wanted);
-        auto outcome = source_->read({pending_.data() + have, wanted});
-        pending_.resize(have + (outcome && outcome->status == ReadOutcome::Status::data ? outcome->size : 0));
-        if (!outcome) return pass_on(outcome);
-        if (outcome->status == ReadOutcome::Status::would_block) return Fill::would_block;
-        if (outcome->status == ReadOutcome::Status::end) text_end_ = true;
+        auto more = read_text();
+        if (!more) return pass_on(more);
+        if (!*more) return Fill::would_block;
         if (!text_began_ && (pending_.size() >= 3 || text_end_)) {
             text_began_ = true;
             if (pending_.starts_with("\xEF\xBB\xBF")) {

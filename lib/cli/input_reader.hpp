@@ -56,6 +56,9 @@ public:
 
 private:
     Result<Fill> fill_text();
+    Result<bool> read_text();
+    void begin_long_record(std::string_view rest);
+    Result<Fill> go_on_with_long_record();
 
     std::string name_;
     std::unique_ptr<ByteSource> source_;

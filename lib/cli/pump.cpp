@@ -48,11 +48,12 @@ Result<void> Pump::Impl::unscannable(const Input& input) {
 
 Result<bool> Pump::Impl::timed(Input& input, Event& event) {
     if (plan.time_need == TimeNeed::none) return true;
-    if (plan.time_need != TimeNeed::required && !event_time->has(event.values)) {
+    EventTime& reader = time_of(input);
+    if (plan.time_need != TimeNeed::required && !reader.has(event.values)) {
         event.time = time_before_all;
         return true;
     }
-    auto time = event_time->read(event.values, event.raw);
+    auto time = reader.read(event.values, event.raw);
     if (!time) [[unlikely]] {
         if (plan.time_need == TimeNeed::guessed) {
             event.time = time_before_all;

@@ -55,6 +55,10 @@ struct Pump::Impl {
     BadEvents bad;
     OutputSink sink;
     std::optional<EventTime> event_time;
+    std::vector<EventTime> merged_times;  // --merge: each input has its own field and form
+    EventTime& time_of(const Input& input) {
+        return plan.merge ? merged_times[static_cast<std::size_t>(input.index)] : *event_time;
+    }
     std::vector<std::unique_ptr<Input>> inputs;
     std::unique_ptr<SpillQueue> queue;
     std::unique_ptr<Scanner> release_scanner;

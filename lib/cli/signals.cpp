@@ -55,15 +55,16 @@ void install_signals() {
 int stop_signal() { return stopped_by.load(); }
 int stop_fd() { return stop_pipe[0]; }
 
-bool reserve_standard_descriptors() {
-    bool stdout_open = true;
+StandardDescriptors reserve_standard_descriptors() {
+    StandardDescriptors open;
     for (int fd = 0; fd <= 2; ++fd) {
         if (::fcntl(fd, F_GETFD) >= 0 || errno != EBADF) continue;
-        if (fd == 1) stdout_open = false;
+        if (fd == 0) open.stdin_open = false;
+        if (fd == 1) open.stdout_open = false;
         // open() takes the lowest free number, which is this one.
         STREAM_CHECK(::open("/dev/null", fd == 0 ? O_RDONLY : O_WRONLY) == fd);
     }
-    return stdout_open;
+    return open;
 }
 
 Woken wait_for(const int* fds, int count, int output_fd, int timeout_ms) {

@@ -12,8 +12,12 @@ int stop_signal();
 // Readable once a signal has come: to be polled with whatever is waited for.
 int stop_fd();
 
-// Reserves 0 to 2. Returns whether stdout was open.
-bool reserve_standard_descriptors();
+// Reserves 0 to 2 and tells which of stdin and stdout were open.
+struct StandardDescriptors {
+    bool stdin_open = true;
+    bool stdout_open = true;
+};
+StandardDescriptors reserve_standard_descriptors();
 
 // Waits until `fd` (or -1) is readable, a stop signal comes, whoever reads `output_fd` (or -1) goes
 // away, or the time (milliseconds, -1: for ever) has passed.

@@ -64,6 +64,7 @@ private:
     PumpPlan plan_;
     FieldSet fields_;
     bool lateness_given_ = false;
+    bool stdin_open_ = true;
     bool progress_ = false;
     bool no_progress_ = false;
     std::vector<std::string> arguments_;

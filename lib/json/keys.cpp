@@ -77,6 +77,11 @@ Result<std::vector<KeySpec>> parse_keys(const std::vector<std::string>& argument
                 const std::string& a = other.name.empty() ? other.path.text : other.name;
                 const std::string& b = spec.name.empty() ? spec.path.text : spec.name;
                 if (a == b) return fail(ErrorKind::usage, "two keys of one name: " + stream::quoted(a));
+                const bool nested = a.starts_with(b + ".") || b.starts_with(a + ".");
+                if (nested && other.name.empty() && spec.name.empty()) {
+                    return fail(ErrorKind::usage, "one of these keys lies in the other: " + stream::quoted(a) + ", " + stream::quoted(b),
+                                "--by NAME=" + (a.size() > b.size() ? a : b) + " gives it a place of its own");
+                }
             }
             specs.push_back(std::move(spec));
         }

@@ -62,7 +62,7 @@ FixedWindows::Place FixedWindows::find_pane(const Event& event, Sink& sink, Time
 // A window that has events is to be closed; with --fill, so are those without between the last that was
 // closed and this one. What the watermark has passed of these had no event in time.
 void FixedWindows::expect_window(TimeNs start) {
-    if (options_.fill && !has_next_ && has_closed_ && start > after_closed_ && knows_keys_before(start)) {
+    if (options_.fill && !has_next_ && has_closed_ && start >= after_closed_ && knows_keys_before(start)) {
         start = after_closed_;
         fill_only_until_ = watermark_;
     }

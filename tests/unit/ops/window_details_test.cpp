@@ -336,6 +336,16 @@ TEST(WindowDetails, ALateEventBringsAWindowBehindTheLast) {
     EXPECT_EQ(d.at(1).brief().back(), "c [1,9) \"n\":1,\"n_before\":2,\"n_change\":-1");
 }
 
+// An event in time for one window only, behind others that were over before anybody knew of them: those are
+// empty.
+TEST(WindowDetails, FilledWindowsHoldNoEventThatWasLateForThem) {
+    WindowDriver d("hopping 3 1 n=count --fill all");
+    d.at(0).wm(6).at(4);
+    EXPECT_EQ(d.end().brief(), (Lines{"[-2,1) \"n\":1", "[-1,2) \"n\":1", "[0,3) \"n\":1", "[1,4) \"n\":0",
+                                      "[2,5) \"n\":0", "[3,6) \"n\":0", "[4,7) \"n\":1"}));
+    EXPECT_TRUE(d.lates.empty());
+}
+
 // A watermark that runs ahead of the events does not lose the empty windows behind it.
 TEST(WindowDetails, FillDoesNotDependOnWhenTheWatermarkCame) {
     for (const bool early : {false, true}) {

@@ -140,6 +140,12 @@ Form any_form() {
 
 void check(const Form& form, const std::string& options, const Steps& steps, const Reference& wanted) {
     RC_LOG() << options << '\n';
+    for (const Step& step : steps) {
+        if (step.event)
+            RC_LOG() << step.event->time << ' ' << step.event->json() << '\n';
+        else
+            RC_LOG() << "watermark " << step.watermark << '\n';
+    }
     const Written result = written_by(options, steps, *rc::gen::inRange(0, 2) == 0);
     if (form.changes)
         check_changes(result.lines, wanted.rows);
