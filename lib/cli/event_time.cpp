@@ -14,6 +14,7 @@ Result<EventTime> EventTime::make(FieldSet& fields, const std::string& named, co
     auto parser = TimeParser::make(options);
     if (!parser) return pass_on(parser);
     EventTime made(std::move(*parser));
+    made.fields_ = &fields;
     made.formatted_ = !options.format.empty() || !options.zone.empty() || !options.base.empty();
     std::vector<std::string> names;
     if (!named.empty()) {
@@ -25,7 +26,9 @@ Result<EventTime> EventTime::make(FieldSet& fields, const std::string& named, co
     for (const std::string& name : names) {
         auto path = parse_field(name);
         if (!path) return pass_on(path);
-        made.candidates_.push_back({path->text, fields.add(*path, true), path->text == "window_end"});
+        const std::size_t before = fields.size();
+        const std::size_t slot = fields.add(*path, true);
+        made.candidates_.push_back({path->text, slot, path->text == "window_end", fields.size() > before});
     }
     return made;
 }
@@ -38,6 +41,13 @@ std::vector<std::string> member_names(std::string_view event, std::size_t most) 
         names.push_back(printable(name, 40));
     }
     return names;
+}
+
+void EventTime::choose(std::size_t candidate) {
+    chosen_ = candidate;
+    for (std::size_t i = 0; i < candidates_.size(); ++i) {
+        if (i != candidate && candidates_[i].own && only_reader_) fields_->ignore(candidates_[i].slot);
+    }
 }
 
 bool EventTime::has(const Value* values) const {
@@ -59,7 +69,7 @@ Result<TimeNs> EventTime::read(const Value* values, std::string_view raw) {
         const Value& value = values[candidates_[i].slot];
         if (value.is_nothing()) continue;
         auto time = read_value(candidates_[i], value);
-        if (time) chosen_ = i;
+        if (time) choose(i);
         return time;
     }
     return no_time(values, raw);
@@ -67,6 +77,15 @@ Result<TimeNs> EventTime::read(const Value* values, std::string_view raw) {
 
 namespace {
 constexpr std::size_t usual_size = 26;  // "2026-01-01T00:00:00.123Z" with its quotes
+
+// 17 bytes, without a call.
+bool same_minute(const char* a, const char* b) {
+    std::uint64_t a_words[2];
+    std::uint64_t b_words[2];
+    std::memcpy(a_words, a, 16);
+    std::memcpy(b_words, b, 16);
+    return ((a_words[0] ^ b_words[0]) | (a_words[1] ^ b_words[1])) == 0 && a[16] == b[16];
+}
 
 // The value of two or three digits, or something greater than any.
 unsigned digits(const char* text, int count) {
@@ -85,7 +104,7 @@ unsigned digits(const char* text, int count) {
 Result<TimeNs> EventTime::read_value(const Candidate& candidate, const Value& value) {
     const char* text = value.text.data() + 1;
     const bool usual = value.type == Type::string && value.text.size() == usual_size && text[19] == '.' && text[23] == 'Z';
-    if (usual && plain_ && std::memcmp(text, minute_text_, sizeof minute_text_) == 0) [[likely]] {
+    if (usual && plain_ && same_minute(text, minute_text_)) [[likely]] {
         const unsigned seconds = digits(text + 17, 2);
         const unsigned milliseconds = digits(text + 20, 3);
         if (seconds < 60 && milliseconds < 1000) [[likely]] {
@@ -183,7 +202,7 @@ Result<void> EventTime::restore(StateReader& reader) {
     STREAM_TRY(reader.check("event time"));
     if (chosen) {
         for (std::size_t i = 0; i < candidates_.size(); ++i) {
-            if (candidates_[i].name == name) chosen_ = i;
+            if (candidates_[i].name == name) choose(i);
         }
         if (!chosen_) return fail(ErrorKind::usage, "the saved state has its times in field " + stream::quoted(name));
     }

@@ -28,6 +28,9 @@ public:
     // Whether the event has one of the fields at all.
     bool has(const Value* values) const;
 
+    // Other inputs may choose another field.
+    void share_fields() { only_reader_ = false; }
+
     // The field chosen; empty before the first event that has one.
     std::string field() const { return chosen_ ? candidates_[*chosen_].name : std::string(); }
     bool is_window_end() const { return chosen_ && candidates_[*chosen_].window_end; }
@@ -40,12 +43,17 @@ private:
         std::string name;
         std::size_t slot;
         bool window_end;
+        bool own;  // nobody else asked for the field
     };
     explicit EventTime(TimeParser parser) : parser_(std::move(parser)) {}
     Result<TimeNs> read_value(const Candidate& candidate, const Value& value);
     Result<TimeNs> parse(const Candidate& candidate, const Value& value);
     tl::unexpected<Error> no_time(const Value* values, std::string_view raw) const;
 
+    void choose(std::size_t candidate);
+
+    FieldSet* fields_ = nullptr;
+    bool only_reader_ = true;  // of these fields' values: not where each input chooses for itself
     std::vector<Candidate> candidates_;
     std::optional<std::size_t> chosen_;
     TimeParser parser_;

@@ -164,11 +164,13 @@ Result<void> Pump::Impl::prepare() {
                                     plan.event_time_is_ts ? TimeOptions{} : plan.time_options);
         if (!made) return pass_on(made);
         event_time.emplace(std::move(*made));
+        if (plan.merge) event_time->share_fields();
         for (std::size_t i = 0; plan.merge && i < std::max<std::size_t>(1, plan.files.size()); ++i) {
             auto again = EventTime::make(fields, plan.event_time_is_ts ? "ts" : plan.time_field,
                                          environment != nullptr ? environment : "",
                                          plan.event_time_is_ts ? TimeOptions{} : plan.time_options);
             if (!again) return pass_on(again);
+            again->share_fields();
             merged_times.push_back(std::move(*again));
         }
     }

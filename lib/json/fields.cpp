@@ -154,6 +154,10 @@ std::size_t FieldSet::add(const FieldPath& path, bool latched) {
     return fields_.size() - 1;
 }
 
+void FieldSet::ignore(std::size_t field) {
+    std::erase(to_resolve_, static_cast<std::int32_t>(field));
+}
+
 std::vector<std::string> FieldSet::never_seen() const {
     std::vector<std::string> names;
     for (const Field& field : fields_) {

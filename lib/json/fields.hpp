@@ -41,6 +41,8 @@ public:
     std::size_t size() const { return fields_.size(); }
     const std::string& name(std::size_t field) const { return fields_[field].text; }
 
+    // A field nobody will look at again: it costs nothing from here on, and its value is not kept right.
+    void ignore(std::size_t field);
     // A field that may well be in no event: never_seen() does not name it.
     void expect_rarely(std::size_t field) { fields_[field].seen = true; }
     // Which fields no event had so far.

@@ -50,7 +50,7 @@ constexpr std::array<std::uint8_t, 256> table = make_table();
 inline bool is(char c, std::uint8_t what) { return (table[static_cast<unsigned char>(c)] & what) != 0; }
 
 // The end of the number at p, or nullptr with `fault` at the byte that does not belong.
-inline const char* number_end(const char* p, const char*& fault) {
+[[gnu::always_inline]] inline const char* number_end(const char* p, const char*& fault) {
     if (*p == '-') ++p;
     if (*p == '0') {
         ++p;
@@ -282,6 +282,14 @@ struct Scanner::Walk {
                                          with_escapes && string_escaped};
                 return true;
             }
+            if (is(*at, char_digit)) {
+                ++next;
+                const char* bad = nullptr;
+                end = number_end(at, bad);
+                if (end == nullptr) return fault("not a number", bad);
+                slots[node.slot] = Value{{at, static_cast<std::size_t>(end - at)}, Type::number, false};
+                return true;
+            }
         } else {
             forget(node);
         }
@@ -400,6 +408,9 @@ struct Scanner::Walk {
                 const char* value_end = nullptr;
                 if (!skip_container(depth, *value == '{', value_end)) return false;
                 n = next;
+            } else if (is(*value, char_digit)) {
+                const char* bad = nullptr;
+                if (number_end(value, bad) == nullptr) return fault("not a number", bad);
             } else {
                 const char* value_end = nullptr;
                 Type type = Type::missing;

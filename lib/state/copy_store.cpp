@@ -77,7 +77,7 @@ Result<void> CopyStore::move_oldest_to_file() {
     STREAM_TRY(file_->write_at(segment.file_slot * segment_bytes_, segment.bytes));
     in_memory_ -= segment.bytes.capacity();
     on_disk_ += segment.size;
-    segment.bytes = {};
+    std::string().swap(segment.bytes);  // frees it: = {} keeps the capacity
     segment.in_file = true;
     return {};
 }

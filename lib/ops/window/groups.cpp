@@ -11,6 +11,29 @@
 
 namespace stream {
 
+namespace {
+
+// Keys are short: eight bytes at a time, without a call.
+bool same_key(const Groups::Group& group, std::string_view key) {
+    if (group.key_size != key.size()) return false;
+    const char* a = group.key_data;
+    const char* b = key.data();
+    std::size_t left = key.size();
+    for (; left >= 8; left -= 8, a += 8, b += 8) {
+        std::uint64_t x = 0;
+        std::uint64_t y = 0;
+        std::memcpy(&x, a, 8);
+        std::memcpy(&y, b, 8);
+        if (x != y) return false;
+    }
+    for (; left > 0; --left) {
+        if (*a++ != *b++) return false;
+    }
+    return true;
+}
+
+}  // namespace
+
 Groups::Groups(const AggregatePlan& plan, std::uint64_t seed)
     : plan_(plan), seed_(seed), group_bytes_(sizeof(Group) + plan.state_bytes()) {
     slots_.resize(16);
@@ -59,7 +82,7 @@ Groups::Group* Groups::find(std::string_view key) {
         if (slot == 0) return nullptr;
         if (static_cast<std::uint32_t>(slot >> 32) != high) continue;
         Group& group = at((slot & UINT32_MAX) - 1);
-        if (group.key() == key) return &group;
+        if (same_key(group, key)) return &group;
     }
 }
 
@@ -71,7 +94,7 @@ Groups::Group& Groups::find_or_make(std::string_view key) {
         if (slot == 0) break;
         if (static_cast<std::uint32_t>(slot >> 32) != high) continue;
         Group& group = at((slot & UINT32_MAX) - 1);
-        if (group.key() == key) return group;
+        if (same_key(group, key)) return group;
     }
     if ((count_ + 1) * 8 > slots_.size() * 7) {
         grow();
