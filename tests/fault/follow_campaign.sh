@@ -18,13 +18,8 @@ for seed in $(seq "$first" "$last"); do
         folder=$(mktemp -d)
         "$@" "$folder/log" >"$folder/output" 2>"$folder/stderr" &
         follower=$!
-        # What was rotated away before the follower watches is not its to see.
-        for _ in $(seq 100); do
-            ls -l "/proc/$follower/fd" 2>/dev/null | grep -q inotify && break
-            sleep 0.05
-        done
         # Alternately at leisure and as fast as it can.
-        python3 "$here/follow_writer.py" "$folder/log" --log "$folder/events" --kind "$kind" --seed "$seed" \
+        python3 "$here/follow_writer.py" "$folder/log" --log "$folder/events" --kind "$kind" --seed "$seed" --until-seen "$folder/output" \
             --lines "${LINES_EACH:-8000}" --rotations "${ROTATIONS:-30}" --nap-ms $((seed % 3 * 4))
         # Done when the last line has come, or when nothing has for a while.
         end=$(tail -n 1 "$folder/log")

@@ -115,6 +115,12 @@ class Writer:
     def run(self):
         kinds = ("rename", "truncate", "copytruncate") if self.args.kind == "mixed" else (self.args.kind,)
         per_file = max(1, self.args.lines // (self.args.rotations + 1))
+        if self.args.until_seen:  # what is cut away before the follower has opened the file is not its to see
+            self.write_lines(1, whole=True)
+            for _ in range(3000):
+                if os.path.exists(self.args.until_seen) and os.path.getsize(self.args.until_seen) > 0:
+                    break
+                time.sleep(0.01)
         for rotation in range(self.args.rotations + 1):
             goal = (rotation + 1) * per_file
             while self.seq < goal:
@@ -141,6 +147,7 @@ def main():
     parser.add_argument("--rotations", type=int, default=20)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--nap-ms", type=float, default=5.0, help="the longest pause, taken at random")
+    parser.add_argument("--until-seen", metavar="OUTPUT", help="wait after the first line until OUTPUT has something")
     args = parser.parse_args()
     Writer(args).run()
 
