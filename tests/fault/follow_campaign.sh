@@ -23,7 +23,7 @@ for seed in $(seq "$first" "$last"); do
             --lines "${LINES_EACH:-8000}" --rotations "${ROTATIONS:-30}" --nap-ms $((seed % 3 * 4))
         # Done when the last line has come, or when nothing has for a while.
         end=$(tail -n 1 "$folder/log")
-        for _ in $(seq 30); do
+        for _ in $(seq 100); do
             [ "$(tail -n 1 "$folder/output")" = "$end" ] && break
             sleep 0.1
         done
