@@ -176,10 +176,4 @@ Result<void> LateEvents::add(std::string_view raw, DurationNs lateness, Duration
 Result<void> LateEvents::flush() { return file_ != nullptr ? file_->flush() : Result<void>{}; }
 Result<void> LateEvents::close() { return file_ != nullptr ? file_->close() : Result<void>{}; }
 
-void LateEvents::restore(std::uint64_t count, DurationNs largest, DurationNs missing) {
-    count_ = count;
-    largest_ = largest;
-    missing_ = missing;
-}
-
 }  // namespace stream

@@ -81,7 +81,6 @@ public:
     DurationNs largest() const { return largest_; }
     DurationNs missing() const { return missing_; }
     const LatePolicy& policy() const { return policy_; }
-    void restore(std::uint64_t count, DurationNs largest, DurationNs missing);
 
 private:
     LatePolicy policy_;

@@ -116,10 +116,6 @@ Result<void> Pump::Impl::load_state() {
     newest = reader.get_i64();
     watermark = reader.get_i64();
     position = reader.get_u64();
-    const std::uint64_t late_count = reader.get_u64();
-    const DurationNs late_largest = reader.get_i64();
-    const DurationNs late_missing = reader.get_i64();
-    (void)late_count, (void)late_largest, (void)late_missing;  // each call tells of its own
     const std::string_view forms = reader.get_bytes();
     const bool has_time = reader.get_u8() != 0;
     STREAM_TRY(reader.check("the pump"));
@@ -141,9 +137,6 @@ Result<void> Pump::Impl::save_state() {
     writer.put_i64(newest);
     writer.put_i64(watermark);
     writer.put_u64(position);
-    writer.put_u64(late.count());
-    writer.put_i64(late.largest());
-    writer.put_i64(late.missing());
     writer.put_bytes(fields.save());
     writer.put_u8(event_time ? 1 : 0);
     if (event_time) event_time->snapshot(writer);
