@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "base/text.hpp"
@@ -20,7 +21,14 @@ void Diagnostics::write(std::string_view text) {
 
 void Diagnostics::say(std::string_view message) {
     clear_progress();
-    write(tool_ + ": " + printable(message) + "\n");
+    // The lines behind the first are an expression and the place in it.
+    std::string text = tool_ + ": ";
+    for (std::size_t at = 0; at <= message.size();) {
+        const std::size_t end = std::min(message.find('\n', at), message.size());
+        text += printable(message.substr(at, end - at)) + "\n";
+        at = end + 1;
+    }
+    write(text);
 }
 
 void Diagnostics::say(const Error& error) {

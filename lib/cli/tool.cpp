@@ -153,6 +153,27 @@ int Tool::usage(const Error& error) {
     return exit_status_of(error.kind(), stop_signal());
 }
 
+int Tool::print(const std::string& text) {
+    Output out(1, "stdout");
+    auto written = out.append(text);
+    if (written) written = out.close();
+    if (written) return exit_done;
+    if (written.error().kind() == ErrorKind::closed) return exit_signal + 13;
+    diagnostics_.say(written.error());
+    return exit_io;
+}
+
+Result<std::string> Tool::take_expression(std::vector<std::string>& words) {
+    if (words.empty()) return fail(ErrorKind::usage, "no expression is given", "for example: " + name_ + " '.status >= 500'");
+    std::string program = std::move(words.front());
+    plan_.files.assign(words.begin() + 1, words.end());
+    struct stat status {};
+    if (!program.empty() && program.find_first_of("|(){}\"") == std::string::npos && ::stat(program.c_str(), &status) == 0 && S_ISREG(status.st_mode)) {
+        return fail(ErrorKind::usage, "the expression is missing: " + stream::quoted(program) + " is a file", name_ + " EXPR FILE");
+    }
+    return program;
+}
+
 std::optional<int> Tool::parse(int argc, char** argv) {
     std::setlocale(LC_ALL, "C");
     stream::table_seed = Tool::table_seed();
@@ -165,15 +186,6 @@ std::optional<int> Tool::parse(int argc, char** argv) {
     }
     auto next = options_.parse(argc, argv);
     if (!next) return usage(next.error());
-    const auto print = [&](const std::string& text) {
-        Output out(1, "stdout");
-        auto written = out.append(text);
-        if (written) written = out.close();
-        if (written) return static_cast<int>(exit_done);
-        if (written.error().kind() == ErrorKind::closed) return exit_signal + 13;
-        diagnostics_.say(written.error());
-        return static_cast<int>(exit_io);
-    };
     switch (*next) {
         case Options::Next::help: return print(options_.help_text());
         case Options::Next::version: return print(name_ + " " + std::string(version) + "\n");
@@ -238,6 +250,7 @@ int Tool::run(int argc, char** argv, const std::function<Result<std::unique_ptr<
     try {
         auto op = build();
         if (!op) return usage(op.error());
+        if (answer_) return print(*answer_);
         if (plan_.files.empty() && ::isatty(0) == 1) {
             diagnostics_.say("stdin is a terminal, and no FILE is given");
             Output err(2, "stderr");
@@ -253,7 +266,8 @@ int Tool::run(int argc, char** argv, const std::function<Result<std::unique_ptr<
                                                   "--no-progress", "--stats", "--idle"});
         plan_.state_identity += (plan_.state_identity.empty() || given.empty() ? "" : " ") + given;
         Pump pump(plan_, **op, fields_, diagnostics_);
-        const int status = pump.run();
+        int status = pump.run();
+        if (on_done_) status = on_done_(status);
 #ifdef NDEBUG
         // All is written, closed and saved: freeing a state of millions of keys piece by piece is not worth
         // the wait. (Sanitizers and coverage want the ordinary end.)

@@ -48,6 +48,13 @@ public:
     // The same for a tool without input: `work` does it all.
     int run_source(int argc, char** argv, const std::function<Result<int>()>& work);
 
+    // The first of `words` is an expression, the others are the files to read.
+    Result<std::string> take_expression(std::vector<std::string>& words);
+    // In `build`: there is nothing to pump, this is the answer (return a null operator then).
+    void answer(std::string text) { answer_ = std::move(text); }
+    // What becomes of the exit status at the end.
+    void on_done(std::function<int(int)> done) { on_done_ = std::move(done); }
+
     // --lateness as given; false for `all`.
     bool lateness_given() const { return lateness_given_; }
     // A seed for tables, different in each process.
@@ -56,6 +63,7 @@ public:
 private:
     std::optional<int> parse(int argc, char** argv);
     int usage(const Error& error);
+    int print(const std::string& text);
     Result<void> check_inputs() const;
 
     std::string name_;
@@ -68,6 +76,8 @@ private:
     bool progress_ = false;
     bool no_progress_ = false;
     std::vector<std::string> arguments_;
+    std::optional<std::string> answer_;
+    std::function<int(int)> on_done_;
 };
 
 // Reads a duration, size, … of an option into a variable.

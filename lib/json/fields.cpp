@@ -154,6 +154,22 @@ std::size_t FieldSet::add(const FieldPath& path, bool latched) {
     return fields_.size() - 1;
 }
 
+std::size_t FieldSet::add_place(const FieldPath& path) {
+    std::int32_t node = 0;
+    for (const FieldPath::Step& step : path.steps) {
+        node = step.index < 0 ? child_of(node, step.name) : element_of(node, step.index);
+    }
+    for (std::size_t i = 0; i < fields_.size(); ++i) {
+        if (fields_[i].path_node == node && fields_[i].exact_node == none && !fields_[i].latched) return i;
+    }
+    Field field;
+    field.text = path.text;
+    field.path_node = node;
+    fields_.push_back(field);
+    number_slots();
+    return fields_.size() - 1;
+}
+
 void FieldSet::ignore(std::size_t field) {
     std::erase(to_resolve_, static_cast<std::int32_t>(field));
 }

@@ -38,6 +38,8 @@ public:
     // the form (exact name or path) is chosen at the first event that has one and kept; an event that
     // has only the other form does not have the field.
     std::size_t add(const FieldPath& path, bool latched = false);
+    // Exactly this place, as an expression names it: no dotted name is tried. `path.text` is for messages.
+    std::size_t add_place(const FieldPath& path);
     std::size_t size() const { return fields_.size(); }
     const std::string& name(std::size_t field) const { return fields_[field].text; }
 

@@ -20,23 +20,6 @@ bool is_name(std::string_view text) {
     });
 }
 
-std::vector<std::string> split_outside_brackets(std::string_view text) {
-    std::vector<std::string> parts(1);
-    int depth = 0;
-    bool quoted_part = false;
-    for (const char c : text) {
-        if (c == '"') quoted_part = !quoted_part;
-        if (!quoted_part && (c == '[' || c == '(' || c == '{')) ++depth;
-        if (!quoted_part && (c == ']' || c == ')' || c == '}')) --depth;
-        if (c == ',' && depth == 0 && !quoted_part) {
-            parts.emplace_back();
-        } else {
-            parts.back().push_back(c);
-        }
-    }
-    return parts;
-}
-
 // A value whose bytes are canonical as they are.
 bool is_canonical(const Value& value) {
     switch (value.type) {
@@ -54,6 +37,23 @@ bool is_canonical(const Value& value) {
 }
 
 }  // namespace
+
+std::vector<std::string> split_outside_brackets(std::string_view text) {
+    std::vector<std::string> parts(1);
+    int depth = 0;
+    bool quoted_part = false;
+    for (const char c : text) {
+        if (c == '"') quoted_part = !quoted_part;
+        if (!quoted_part && (c == '[' || c == '(' || c == '{')) ++depth;
+        if (!quoted_part && (c == ']' || c == ')' || c == '}')) --depth;
+        if (c == ',' && depth == 0 && !quoted_part) {
+            parts.emplace_back();
+        } else {
+            parts.back().push_back(c);
+        }
+    }
+    return parts;
+}
 
 Result<std::vector<KeySpec>> parse_keys(const std::vector<std::string>& arguments) {
     std::vector<KeySpec> specs;

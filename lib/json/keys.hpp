@@ -22,6 +22,9 @@ struct KeySpec {
 // names, and an index without a NAME, are usage errors.
 Result<std::vector<KeySpec>> parse_keys(const std::vector<std::string>& arguments);
 
+// The parts of `a,b(c,d),"e,f"`: by commas outside quotes and brackets.
+std::vector<std::string> split_outside_brackets(std::string_view text);
+
 class Keys {
 public:
     Keys() = default;

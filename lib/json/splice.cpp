@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "json/splice.hpp"
 
+#include <span>
+
 #include "base/check.hpp"
 #include "json/canonical.hpp"
 #include "json/cursor.hpp"
@@ -15,7 +17,134 @@ bool is_named(const Value& name, std::string_view wanted) {
     return unescaped == wanted;
 }
 
+using Steps = std::span<const FieldPath::Step>;
+
+bool matches(const FieldPath::Step& step, const Cursor& cursor, std::int64_t index, bool in_object) {
+    return in_object ? step.index < 0 && is_named(cursor.name(), step.name) : step.index == index;
+}
+
+// Copies `text`, a container, without what `steps` lead to; false if nothing is there.
+bool copy_without(std::string& out, const Value& container, Steps steps) {
+    if (container.type != Type::object && container.type != Type::array) return false;
+    const bool in_object = container.type == Type::object;
+    const std::string_view text = container.text;
+    std::size_t copied = 0;      // of `text`
+    bool any = false;
+    bool kept_before = false;    // something stands in front, and a comma goes with what follows it
+    std::size_t after_previous = 1;  // behind the opening bracket, or behind the item before
+    std::int64_t index = 0;
+    for (Cursor cursor(container); cursor.next(); ++index) {
+        const std::string_view value = cursor.value().text;
+        const auto value_at = static_cast<std::size_t>(value.data() - text.data());
+        const std::size_t begin = in_object ? static_cast<std::size_t>(cursor.name().text.data() - text.data()) : value_at;
+        const std::size_t end = value_at + value.size();
+        bool removed = false;
+        if (matches(steps[0], cursor, index, in_object)) {
+            if (steps.size() == 1) {
+                removed = true;
+                any = true;
+                out.append(text.substr(copied, (kept_before ? after_previous : begin) - copied));
+                copied = end;
+                if (!kept_before) {
+                    // The first one takes the comma behind it along, and the space up to the next.
+                    std::size_t next = text.find_first_not_of(" \t\r\n", end);
+                    if (next != std::string_view::npos && text[next] == ',') {
+                        next = text.find_first_not_of(" \t\r\n", next + 1);
+                        copied = next;
+                    }
+                }
+            } else {
+                out.append(text.substr(copied, value_at - copied));
+                if (copy_without(out, cursor.value(), steps.subspan(1))) {
+                    any = true;
+                    copied = end;
+                } else {
+                    copied = value_at;
+                }
+            }
+        }
+        if (!removed) {
+            kept_before = true;
+            after_previous = end;
+        }
+    }
+    if (any) out.append(text.substr(copied));
+    return any;
+}
+
+// Copies what is wanted of a container; all of it where a path ends.
+void copy_kept(std::string& out, const Value& container, const std::vector<Steps>& wanted) {
+    const bool in_object = container.type == Type::object;
+    out.push_back(in_object ? '{' : '[');
+    bool first = true;
+    std::int64_t index = 0;
+    for (Cursor cursor(container); cursor.next(); ++index) {
+        std::vector<Steps> inner;
+        bool whole = false;
+        for (const Steps& steps : wanted) {
+            if (!matches(steps[0], cursor, index, in_object)) continue;
+            if (steps.size() == 1) whole = true;
+            else inner.push_back(steps.subspan(1));
+        }
+        const Value& value = cursor.value();
+        const bool goes_in = !inner.empty() && (value.type == Type::object || value.type == Type::array);
+        if (!whole && !goes_in) continue;
+        if (!first) out.push_back(',');
+        first = false;
+        if (in_object) {
+            const char* name = cursor.name().text.data();
+            out.append(name, static_cast<std::size_t>(value.text.data() - name));
+        }
+        if (whole) out.append(value.text);
+        else copy_kept(out, value, inner);
+    }
+    out.push_back(in_object ? '}' : ']');
+}
+
+bool has_member(const Value& object, std::string_view name) {
+    for (Cursor cursor(object); cursor.next();) {
+        if (is_named(cursor.name(), name)) return true;
+    }
+    return false;
+}
+
+Value object_in(std::string_view event) {
+    const auto begin = event.find('{');
+    const auto end = event.rfind('}');
+    STREAM_CHECK(begin != std::string_view::npos && end != std::string_view::npos && begin < end);
+    return {event.substr(begin, end + 1 - begin), Type::object, false};
+}
+
 }  // namespace
+
+void append_without(std::string& out, std::string_view event, const FieldPath& path) {
+    const Value object = object_in(event);
+    const FieldPath::Step exact{path.text, -1};
+    const Steps steps = !path.is_plain() && has_member(object, path.text) ? Steps(&exact, 1) : Steps(path.steps);
+    const std::size_t before = out.size();
+    out.append(event.substr(0, static_cast<std::size_t>(object.text.data() - event.data())));
+    if (copy_without(out, object, steps)) {
+        out.append(event.substr(static_cast<std::size_t>(object.text.data() + object.text.size() - event.data())));
+        return;
+    }
+    out.resize(before);
+    out.append(event);
+}
+
+void append_kept(std::string& out, std::string_view event, const std::vector<FieldPath>& paths) {
+    const Value object = object_in(event);
+    std::vector<FieldPath::Step> exact(paths.size());
+    std::vector<Steps> wanted;
+    for (std::size_t i = 0; i < paths.size(); ++i) {
+        if (!paths[i].is_plain() && has_member(object, paths[i].text)) {
+            exact[i].name = paths[i].text;
+            wanted.emplace_back(&exact[i], 1);
+        } else {
+            wanted.emplace_back(paths[i].steps);
+        }
+    }
+    copy_kept(out, object, wanted);
+}
 
 void append_with_member(std::string& out, std::string_view event, std::string_view name,
                         std::string_view value_json) {

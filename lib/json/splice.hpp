@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Adding a member to an event whose other bytes stay as they are.
+// Adding members to an event and taking members out, whose other bytes stay as they are.
 #pragma once
 
 #include <string>
 #include <string_view>
+#include <vector>
+
+#include "json/fields.hpp"
 
 namespace stream {
 
@@ -13,5 +16,14 @@ namespace stream {
 // last one counts).
 void append_with_member(std::string& out, std::string_view event, std::string_view name,
                         std::string_view value_json);
+
+// `event` without the member at `path`, every one of that name: first the member of exactly the path's
+// text, if there is one, else along its steps. Where there is none nothing changes. An element of an
+// array goes with its comma.
+void append_without(std::string& out, std::string_view event, const FieldPath& path);
+
+// `event` with only the members at `paths` (and what leads to them), in the event's order and with their
+// own bytes. Elements of arrays (`items[0]`) leave an array of those kept.
+void append_kept(std::string& out, std::string_view event, const std::vector<FieldPath>& paths);
 
 }  // namespace stream

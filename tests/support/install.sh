@@ -17,6 +17,7 @@ libabsl-dev
 libxxhash-dev
 libhowardhinnant-date-dev
 libre2-dev
+libjq-dev
 libzstd-dev
 zlib1g-dev
 librocksdb-dev

@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "expr/expression.hpp"
+
+#include <optional>
+
+#include "base/text.hpp"
+#include "expr/compiler.hpp"
+#include "expr/libjq.hpp"
+#include "expr/names.hpp"
+#include "expr/parser.hpp"
+#include "json/canonical.hpp"
+
+namespace stream::expr {
+
+namespace {
+
+// Constants of a program are few; nobody's data is among them.
+constexpr std::size_t constants_max = 64u << 20;
+constexpr std::size_t results_max = 256u << 20;
+
+std::string limit_message(const char* what, const Settings& settings) {
+    const std::string_view name = what;
+    if (name == "memory") return "the expression needs more than " + format_size(settings.memory_bytes) + " for this event";
+    if (name == "steps") return "the expression takes more than " + std::to_string(settings.steps) + " steps on this event";
+    return "the expression makes values nested more than 1024 deep";
+}
+
+}  // namespace
+
+struct Expression::Impl {
+    Impl(std::string_view text, Settings given)
+        : program(text), settings(std::move(given)), constants(constants_max) {}
+
+    std::string program;
+    Settings settings;
+    Arena constants;
+    AstPtr ast;
+    NamesUsed used;
+    NodePtr root;  // nullptr: not compiled
+    std::unique_ptr<Compiler> compiler;
+    std::optional<Run> state;
+    std::optional<Libjq> libjq;
+    std::string why_not;           // why it is not compiled
+    std::size_t why_begin = 0;
+    const char* last_punt = "";
+    std::uint64_t punts = 0;
+    std::vector<std::string> reads;  // fields, for --explain
+
+    std::string buffer;
+    std::vector<std::size_t> ends;
+    std::vector<Value> results;
+    std::size_t before_failure = 0;
+
+    Result<void> start_libjq() {
+        if (libjq) return {};
+        LibjqLimits limits;
+        limits.time = settings.libjq_time;
+        limits.memory_bytes = settings.libjq_memory_bytes;
+        auto started = Libjq::start(program, settings.arguments, settings.now, limits);
+        if (!started) return pass_on(started);
+        libjq.emplace(std::move(*started));
+        return {};
+    }
+
+    // A punted event's program was compiled, so libjq's refusal of it (jq 1.6 does not know all we do) is
+    // the event's misfortune.
+    Result<void> run_libjq(std::string_view event) {
+        if (auto started = start_libjq(); !started) {
+            if (root == nullptr) return started;
+            return fail(ErrorKind::data, std::string("left to libjq (") + last_punt + "), which says: " + started.error().message());
+        }
+        results.clear();
+        auto ran = libjq->run(event);
+        before_failure = libjq->results().size();
+        for (const std::string_view text : libjq->results()) results.push_back(stream::value_of(text));
+        return ran;
+    }
+
+    Result<void> failed() {
+        before_failure = ends.size();
+        return fail(ErrorKind::data, state->message());
+    }
+
+    Result<void> punted(const Punt& punt, std::string_view event) {
+        ++punts;
+        last_punt = punt.why;
+        return run_libjq(event);
+    }
+
+    void view_results() {
+        results.clear();
+        std::size_t begin = 0;
+        for (const std::size_t end : ends) {
+            results.push_back(stream::value_of(std::string_view(buffer).substr(begin, end - begin)));
+            begin = end;
+        }
+    }
+
+    Result<void> run_compiled(std::string_view event, const Value* values) {
+        buffer.clear();
+        ends.clear();
+        before_failure = 0;
+        Run& run = *state;
+        try {
+            run.begin(event, values);
+            const Val input = Val::of_text(Kind::object_text, event, false);
+            const auto keep = [&](Val result) {
+                append_json(run.arena, buffer, result);
+                ends.push_back(buffer.size());
+                if (buffer.size() > results_max) throw LimitReached{"memory"};
+                run.step();
+                return Flow::more;
+            };
+            const Flow flow = root->each(run, input, keep);
+            if (flow == Flow::fail) {
+                auto error = failed();
+                view_results();
+                return error;
+            }
+        } catch (const Punt& punt) {
+            return punted(punt, event);
+        } catch (const LimitReached& limit) {
+            results.clear();
+            return fail(ErrorKind::data, limit_message(limit.what, settings));
+        }
+        view_results();
+        return {};
+    }
+
+    Result<bool> holds_compiled(std::string_view event, const Value* values) {
+        Run& run = *state;
+        try {
+            run.begin(event, values);
+            const Val input = Val::of_text(Kind::object_text, event, false);
+            if (root->is_single()) {
+                const Val result = root->one(run, input);
+                if (result.is_failed()) return fail(ErrorKind::data, run.message());
+                return result.is_truthy();
+            }
+            bool holds = false;
+            const Flow flow = root->each(run, input, [&](Val result) {
+                run.step();
+                holds = result.is_truthy();
+                return holds ? Flow::stop : Flow::more;
+            });
+            if (flow == Flow::fail) return fail(ErrorKind::data, run.message());
+            return holds;
+        } catch (const Punt& punt) {
+            auto ran = punted(punt, event);
+            return holds_of(std::move(ran));
+        } catch (const LimitReached& limit) {
+            return fail(ErrorKind::data, limit_message(limit.what, settings));
+        }
+    }
+
+    // Of what libjq gave: something before a failure is something.
+    Result<bool> holds_of(Result<void> ran) const {
+        for (const Value& result : results) {
+            if (result.is_truthy()) return true;
+        }
+        if (!ran) return pass_on(ran);
+        return false;
+    }
+};
+
+Expression::Expression(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Expression::Expression(Expression&&) noexcept = default;
+Expression& Expression::operator=(Expression&&) noexcept = default;
+Expression::~Expression() = default;
+
+Result<Expression> Expression::make(std::string_view program, const Settings& settings, FieldSet& fields) {
+    auto parsed = parse(program);
+    if (!parsed) return pass_on(parsed);
+    auto impl = std::make_unique<Impl>(program, settings);
+    impl->ast = std::move(*parsed);
+    auto used = check_names(*impl->ast, impl->program, settings);
+    if (!used) return pass_on(used);
+    impl->used = *used;
+    if (settings.compile) {
+        // First on a copy of the fields: what turns out not to be compiled asks for none.
+        FieldSet extended = fields;
+        try {
+            impl->compiler = std::make_unique<Compiler>(impl->settings, extended, impl->constants);
+            impl->root = impl->compiler->compile(*impl->ast);
+            for (std::size_t i = fields.size(); i < extended.size(); ++i) impl->reads.push_back(extended.name(i));
+            impl->state.emplace(impl->settings.memory_bytes, impl->settings.steps, impl->compiler->variables());
+            fields = std::move(extended);
+        } catch (const NotCompiled& reason) {
+            impl->root.reset();
+            impl->why_not = reason.why;
+            impl->why_begin = reason.begin;
+        } catch (const LimitReached&) {
+            impl->root.reset();
+            impl->why_not = "its constants are too large";
+        }
+    } else {
+        impl->why_not = "not asked for";
+    }
+    if (impl->root == nullptr) STREAM_TRY(impl->start_libjq());
+    return Expression(std::move(impl));
+}
+
+Result<bool> Expression::holds(std::string_view event, const Value* values) {
+    if (impl_->root != nullptr) return impl_->holds_compiled(event, values);
+    return impl_->holds_of(impl_->run_libjq(event));
+}
+
+Result<void> Expression::run(std::string_view event, const Value* values) {
+    if (impl_->root != nullptr) return impl_->run_compiled(event, values);
+    return impl_->run_libjq(event);
+}
+
+Result<Value> Expression::value(std::string_view event, const Value* values) {
+    STREAM_TRY(run(event, values));
+    if (impl_->results.empty()) return Value{};
+    if (impl_->results.size() > 1) {
+        return fail(ErrorKind::data, "the expression gives " + std::to_string(impl_->results.size()) + " values where one is wanted",
+                    "[…] makes one array of them, first(…) takes the first");
+    }
+    return impl_->results.front();
+}
+
+const std::vector<Value>& Expression::results() const { return impl_->results; }
+std::size_t Expression::results_before_failure() const { return impl_->before_failure; }
+bool Expression::is_compiled() const { return impl_->root != nullptr; }
+bool Expression::uses_now() const { return impl_->used.now; }
+std::uint64_t Expression::left_to_libjq() const { return impl_->punts; }
+
+std::string Expression::explain() const {
+    if (impl_->root != nullptr) {
+        std::string out = "compiled";
+        for (std::size_t i = 0; i < impl_->reads.size(); ++i) out += (i == 0 ? "; reads " : ", ") + impl_->reads[i];
+        return out + "\n";
+    }
+    return caret("runs in libjq " + Libjq::version() + ", event by event: " + impl_->why_not, impl_->program, impl_->why_begin) + "\n";
+}
+
+void append_raw(std::string& out, const Value& result) {
+    if (result.type == Type::string) append_unescaped(out, result);
+    else out += result.text;
+}
+
+}  // namespace stream::expr

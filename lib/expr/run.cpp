@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "expr/run.hpp"
+
+#include "base/check.hpp"
+
+namespace stream::expr {
+
+namespace {
+
+// "number (3)", long values cut.
+void append_described(Arena& arena, std::string& out, Val value) {
+    std::string text;
+    append_tojson(arena, text, value);
+    constexpr std::size_t shown = 30;
+    if (text.size() > shown) {
+        std::size_t cut = shown;
+        while (cut > 0 && (static_cast<unsigned char>(text[cut]) & 0xC0) == 0x80) --cut;
+        text.resize(cut);
+        text += "…";
+    }
+    out += type_name(value);
+    out += " (" + text + ")";
+}
+
+}  // namespace
+
+std::string Run::message() {
+    std::string out;
+    if (error.from_user) {
+        if (error.a.is_string()) out = utf8_of(arena, error.a);
+        else append_tojson(arena, out, error.a);
+        return out;
+    }
+    for (const char* at = error.format; *at != '\0'; ++at) {
+        if (*at != '%' || at[1] == '\0') {
+            out.push_back(*at);
+            continue;
+        }
+        switch (*++at) {
+            case 'A': append_described(arena, out, error.a); break;
+            case 'B': append_described(arena, out, error.b); break;
+            case 'a': out += type_name(error.a); break;
+            case 'b': out += type_name(error.b); break;
+            case 'S': append_tojson(arena, out, error.a); break;
+            case 'T': append_tojson(arena, out, error.b); break;
+            default: out.push_back(*at); break;
+        }
+    }
+    return out;
+}
+
+Val Node::one(Run& run, Val in) const {
+    (void)run;
+    (void)in;
+    STREAM_CHECK(!"a node of many results asked for one");
+    return Val::failed();
+}
+
+Flow Node::paths(Run& run, const Place& in, EmitPlace emit) const {
+    (void)run;
+    (void)in;
+    (void)emit;
+    STREAM_CHECK(!"a node without paths asked for them");
+    return Flow::fail;
+}
+
+Flow Node::each(Run& run, Val in, Emit emit) const { return emit_one(one(run, in), emit); }
+
+}  // namespace stream::expr

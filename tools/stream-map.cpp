@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/text.hpp"
+#include "cli/expressions.hpp"
+#include "cli/tool.hpp"
+#include "json/keys.hpp"
+#include "ops/map.hpp"
+
+namespace {
+
+using namespace stream;
+
+struct Arguments {
+    std::vector<std::string> words;
+    std::vector<std::string> set;
+    std::vector<std::string> drop;
+    std::vector<std::string> keep;
+    bool raw = false;
+    bool explain = false;
+    ExpressionArguments expressions;
+};
+
+Result<void> read_fields(const std::vector<std::string>& given, const char* option, std::vector<FieldPath>& paths) {
+    for (const std::string& text : given) {
+        for (const std::string& part : split_outside_brackets(text)) {
+            auto path = parse_field(part);
+            if (!path) {
+                return fail(ErrorKind::usage, std::string(option) + ": " + path.error().message(), "name fields, such as user.email, separated by commas");
+            }
+            paths.push_back(std::move(*path));
+        }
+    }
+    return {};
+}
+
+Result<std::unique_ptr<Operator>> build(Tool& tool, Arguments& given) {
+    MapOptions map;
+    map.raw = given.raw;
+    auto settings = given.expressions.settings();
+    if (!settings) return pass_on(settings);
+    STREAM_TRY(read_fields(given.drop, "--drop", map.drop));
+    STREAM_TRY(read_fields(given.keep, "--keep", map.keep));
+    std::string explained;
+    for (const std::string& text : given.set) {
+        const std::size_t equals = text.find('=');
+        if (equals == std::string::npos || equals == 0) {
+            return fail(ErrorKind::usage, "--set: NAME=EXPR is wanted, not " + stream::quoted(text), "--set 'kb=.bytes / 1024'");
+        }
+        auto made = expr::Expression::make(std::string_view(text).substr(equals + 1), *settings, tool.fields());
+        if (!made) return pass_on(made);
+        explained += text.substr(0, equals) + ": " + made->explain();
+        map.set.push_back({text.substr(0, equals), std::move(*made)});
+    }
+    std::optional<expr::Expression> expression;
+    if (map.edits()) {
+        // Then there is nothing more to say than what to read.
+        if (map.raw) return fail(ErrorKind::usage, "-r goes with an EXPR, not with --set, --drop or --keep");
+        tool.plan().files = given.words;
+    } else {
+        auto program = tool.take_expression(given.words);
+        if (!program) return pass_on(program);
+        auto made = expr::Expression::make(*program, *settings, tool.fields());
+        if (!made) return pass_on(made);
+        explained = made->explain();
+        expression.emplace(std::move(*made));
+    }
+    if (given.explain) {
+        tool.answer(explained.empty() ? "no expression\n" : explained);
+        return nullptr;
+    }
+    tool.plan().operator_fields = tool.fields().size();
+    return std::make_unique<Map>(std::move(expression), std::move(map));
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    Tool tool("stream-map", "events made of events, by an expression of jq's language",
+              "stream-map EXPR [OPTION…] [FILE…]\n       stream-map [--set NAME=EXPR] [--drop FIELD,…] [--keep FIELD,…] [OPTION…] [FILE…]");
+    Options& options = tool.options();
+    options.example("stream-map '{ts, path, kb: (.bytes / 1024)}' access.ndjson", "some members, one of them computed");
+    options.example("stream-map --set 'slow=.latency_ms > 500' --drop user access.ndjson", "edits; all other bytes stay as they are");
+    options.example("stream-map 'select(.status >= 500) | {ts, path, status}' access.ndjson", "choose and reshape at once");
+    options.example("stream-map '.items[] + {order: .id}' orders.ndjson", "an event for each element");
+    options.example("stream-map -r '[.ts, .path, .status] | @csv' access.ndjson", "text out: CSV");
+    Arguments arguments;
+    options.positionals({"EXPR [FILE…]", "EXPR: what to make of each event, in jq's language; none with --set, --drop, --keep.\n    FILE: what to read; - is stdin", {}, true}, arguments.words);
+    options.values({"--set", "", "NAME=EXPR", "add or replace a member; EXPR sees the event as it came", {}}, arguments.set);
+    options.values({"--drop", "", "FIELD,…", "take members out", {}}, arguments.drop);
+    options.values({"--keep", "", "FIELD,…", "keep only these members (and those of --set)", {}}, arguments.keep);
+    options.flag("--raw", "-r", "write results as text, strings without quotes; no events then", arguments.raw);
+    options.flag("--explain", "", "say how EXPR runs (compiled, or in libjq and why), and read nothing", arguments.explain);
+    arguments.expressions.add_options(options);
+    tool.share(shared_bad | shared_output | shared_report);
+    return tool.run(argc, argv, [&] { return build(tool, arguments); });
+}
