@@ -54,7 +54,7 @@ int main(int argc, char** argv) {
                    [&](const std::string& text) { return into_error_rate(text, dedupe.approx_error); });
     options.parsed({"--summary", "", "DUR", "write a repeat's first copy again each DUR of event time, with suppressed", {}},
                    into_duration(dedupe.summary));
-    tool.share(shared_time | shared_watermark | shared_late | shared_bad | shared_memory | shared_spill | shared_state |
+    tool.share(shared_expressions | shared_time | shared_watermark | shared_late | shared_bad | shared_memory | shared_spill | shared_state |
                shared_output | shared_report);
     return tool.run(argc, argv, [&]() -> Result<std::unique_ptr<Operator>> {
         PumpPlan& plan = tool.plan();

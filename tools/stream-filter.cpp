@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/exit_status.hpp"
-#include "cli/expressions.hpp"
 #include "cli/tool.hpp"
 #include "ops/filter.hpp"
 
@@ -17,19 +16,15 @@ int main(int argc, char** argv) {
     std::vector<std::string> words;
     FilterOptions filter;
     bool explain = false;
-    ExpressionArguments arguments;
     options.positionals({"EXPR [FILE…]", "EXPR: what must be neither false nor null, in jq's language.\n    FILE: what to read; - is stdin", {}, true}, words);
     options.flag("--invert", "-v", "events for which EXPR does not hold", filter.invert);
     options.flag("--quiet", "-q", "write nothing, stop at the first event found; exit 1 if there is none", filter.quiet);
     options.flag("--explain", "", "say how EXPR runs (compiled, or in libjq and why), and read nothing", explain);
-    arguments.add_options(options);
-    tool.share(shared_bad | shared_output | shared_report);
+    tool.share(shared_expressions | shared_bad | shared_output | shared_report);
     return tool.run(argc, argv, [&]() -> Result<std::unique_ptr<Operator>> {
         auto program = tool.take_expression(words);
         if (!program) return pass_on(program);
-        auto settings = arguments.settings();
-        if (!settings) return pass_on(settings);
-        auto made = expr::Expression::make(*program, *settings, tool.fields());
+        auto made = expr::Expression::make(*program, tool.plan().expressions, tool.fields());
         if (!made) return pass_on(made);
         if (explain) {
             tool.answer(made->explain());

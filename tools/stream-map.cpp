@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/text.hpp"
-#include "cli/expressions.hpp"
 #include "cli/tool.hpp"
 #include "json/keys.hpp"
 #include "ops/map.hpp"
@@ -16,13 +15,12 @@ struct Arguments {
     std::vector<std::string> keep;
     bool raw = false;
     bool explain = false;
-    ExpressionArguments expressions;
 };
 
 Result<void> read_fields(const std::vector<std::string>& given, const char* option, std::vector<FieldPath>& paths) {
     for (const std::string& text : given) {
         for (const std::string& part : split_outside_brackets(text)) {
-            auto path = parse_field(part);
+            auto path = parse_plain_field(part);
             if (!path) {
                 return fail(ErrorKind::usage, std::string(option) + ": " + path.error().message(), "name fields, such as user.email, separated by commas");
             }
@@ -35,8 +33,6 @@ Result<void> read_fields(const std::vector<std::string>& given, const char* opti
 Result<std::unique_ptr<Operator>> build(Tool& tool, Arguments& given) {
     MapOptions map;
     map.raw = given.raw;
-    auto settings = given.expressions.settings();
-    if (!settings) return pass_on(settings);
     STREAM_TRY(read_fields(given.drop, "--drop", map.drop));
     STREAM_TRY(read_fields(given.keep, "--keep", map.keep));
     std::string explained;
@@ -45,7 +41,7 @@ Result<std::unique_ptr<Operator>> build(Tool& tool, Arguments& given) {
         if (equals == std::string::npos || equals == 0) {
             return fail(ErrorKind::usage, "--set: NAME=EXPR is wanted, not " + stream::quoted(text), "--set 'kb=.bytes / 1024'");
         }
-        auto made = expr::Expression::make(std::string_view(text).substr(equals + 1), *settings, tool.fields());
+        auto made = expr::Expression::make(std::string_view(text).substr(equals + 1), tool.plan().expressions, tool.fields());
         if (!made) return pass_on(made);
         explained += text.substr(0, equals) + ": " + made->explain();
         map.set.push_back({text.substr(0, equals), std::move(*made)});
@@ -58,7 +54,7 @@ Result<std::unique_ptr<Operator>> build(Tool& tool, Arguments& given) {
     } else {
         auto program = tool.take_expression(given.words);
         if (!program) return pass_on(program);
-        auto made = expr::Expression::make(*program, *settings, tool.fields());
+        auto made = expr::Expression::make(*program, tool.plan().expressions, tool.fields());
         if (!made) return pass_on(made);
         explained = made->explain();
         expression.emplace(std::move(*made));
@@ -89,7 +85,6 @@ int main(int argc, char** argv) {
     options.values({"--keep", "", "FIELD,…", "keep only these members (and those of --set)", {}}, arguments.keep);
     options.flag("--raw", "-r", "write results as text, strings without quotes; no events then", arguments.raw);
     options.flag("--explain", "", "say how EXPR runs (compiled, or in libjq and why), and read nothing", arguments.explain);
-    arguments.expressions.add_options(options);
-    tool.share(shared_bad | shared_output | shared_report);
+    tool.share(shared_expressions | shared_bad | shared_output | shared_report);
     return tool.run(argc, argv, [&] { return build(tool, arguments); });
 }

@@ -127,7 +127,7 @@ int main(int argc, char** argv) {
                          false},
                         words);
     options.values({"--by", "", "FIELD,…", "one result a key: [NAME=]FIELD, several by commas", {}}, by);
-    tool.share(shared_time | shared_watermark | shared_late);
+    tool.share(shared_expressions | shared_time | shared_watermark | shared_late);
     options.parsed({"--allowed-lateness", "", "DUR", "a closed window stays that long; late events bring corrected results", {}},
                    into_duration(window.allowed_lateness_ns));
     options.parsed({"--every", "", "DUR", "provisional results each DUR of event time", {}}, into_duration(window.every_ns));

@@ -108,7 +108,13 @@ Result<void> Pump::Impl::deliver_copy(const QueuedEvent& waiting) {
     const std::size_t size = release_line.size();
     release_line.append(LineBlocks::padding, '\0');
     release_scanner->start(release_line.data(), size);
-    STREAM_CHECK(release_scanner->next() == Scanner::Outcome::event);
+    const Scanner::Outcome outcome = release_scanner->next();
+    if (outcome == Scanner::Outcome::bad) {
+        // It was an event when it came: an expression that libjq runs may have taken too long this time.
+        const Event refused{waiting.bytes, waiting.time, waiting.position, nullptr};
+        return bad_released(refused, Error(ErrorKind::data, release_scanner->fault().reason));
+    }
+    STREAM_CHECK(outcome == Scanner::Outcome::event);
     Event event{release_scanner->line(), waiting.time, waiting.position, release_scanner->values()};
     sink.end_run();
     sink.set_in_block(false);

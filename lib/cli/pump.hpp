@@ -15,6 +15,7 @@
 #include "base/error.hpp"
 #include "cli/dead_letters.hpp"
 #include "cli/diagnostics.hpp"
+#include "expr/expression.hpp"
 #include "json/fields.hpp"
 #include "json/text_format.hpp"
 #include "ops/operator.hpp"
@@ -67,6 +68,9 @@ struct PumpPlan {
     bool final = false;
     std::string stats_path;
     std::optional<bool> progress;  // forced on or off; unset: on a terminal
+
+    // What fields that are expressions see.
+    expr::Settings expressions;
 
     // Names of things in messages.
     std::string state_identity;   // the operator's arguments, as far as they decide its state

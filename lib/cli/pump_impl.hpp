@@ -14,6 +14,7 @@
 #include "cli/output_sink.hpp"
 #include "cli/progress.hpp"
 #include "cli/pump.hpp"
+#include "expr/computed_fields.hpp"
 #include "io/output.hpp"
 #include "state/snapshot.hpp"
 #include "state/spill_queue.hpp"
@@ -54,6 +55,7 @@ struct Pump::Impl {
     LateEvents late;
     BadEvents bad;
     OutputSink sink;
+    std::unique_ptr<expr::ComputedFields> computed;
     std::optional<EventTime> event_time;
     std::vector<EventTime> merged_times;  // --merge: each input has its own field and form
     EventTime& time_of(const Input& input) {
@@ -176,6 +178,9 @@ struct Pump::Impl {
     Result<void> load_state();
 
     Result<void> save_state();
+
+    // Compiles the fields that are expressions.
+    Result<void> compute_fields();
 
     Result<void> prepare();
 

@@ -116,9 +116,13 @@ Result<void> Pump::Impl::load_state() {
     newest = reader.get_i64();
     watermark = reader.get_i64();
     position = reader.get_u64();
+    const double now = reader.get_f64();
     const std::string_view forms = reader.get_bytes();
     const bool has_time = reader.get_u8() != 0;
     STREAM_TRY(reader.check("the pump"));
+    // `now` is the first call's.
+    plan.expressions.now = now;
+    if (computed != nullptr && computed->uses_now()) STREAM_TRY(compute_fields());
     if (!fields.load(forms)) return fail(ErrorKind::corrupt, "the saved state's fields cannot be read");
     sink.set_newest(newest);
     if (has_time != event_time.has_value()) return fail(ErrorKind::corrupt, "the saved state's event time cannot be read");
@@ -137,12 +141,21 @@ Result<void> Pump::Impl::save_state() {
     writer.put_i64(newest);
     writer.put_i64(watermark);
     writer.put_u64(position);
+    writer.put_f64(plan.expressions.now);
     writer.put_bytes(fields.save());
     writer.put_u8(event_time ? 1 : 0);
     if (event_time) event_time->snapshot(writer);
     if (queue != nullptr) queue->snapshot(writer);
     op.snapshot(writer);
     return save_snapshot(plan.state_dir, snapshot_header(), writer.bytes());
+}
+
+Result<void> Pump::Impl::compute_fields() {
+    if (fields.expressions().empty()) return {};
+    auto made = expr::ComputedFields::make(fields, plan.expressions);
+    if (!made) return pass_on(made);
+    computed = std::move(*made);
+    return {};
 }
 
 Result<void> Pump::Impl::prepare() {
@@ -167,6 +180,7 @@ Result<void> Pump::Impl::prepare() {
             merged_times.push_back(std::move(*again));
         }
     }
+    STREAM_TRY(compute_fields());
     if (plan.ordered || plan.merge) {
         SpillLimits limits;
         limits.memory_bytes = plan.memory;
@@ -203,9 +217,13 @@ void Pump::Impl::judge_fields() {
     if (fields_judged) return;
     fields_judged = true;
     std::vector<std::string> missing;
-    for (std::size_t i = 0; i < plan.operator_fields; ++i) {
-        if (!fields.seen(i)) missing.push_back(fields.name(i));
-    }
+    const auto judge = [&](std::size_t begin, std::size_t end) {
+        for (std::size_t i = begin; i < end; ++i) {
+            if (!fields.seen(i)) missing.push_back(fields.name(i));
+        }
+    };
+    judge(0, plan.operator_fields);
+    if (computed != nullptr) judge(computed->first_read(), computed->end_read());
     for (const std::string& name : missing) {
         diagnostics.say("no event had a field " + stream::quoted(name));
     }

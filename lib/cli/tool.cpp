@@ -66,6 +66,7 @@ Tool::Tool(std::string name, std::string summary, std::string usage)
 
 void Tool::share(unsigned groups) {
     const auto has = [&](unsigned group) { return (groups & group) != 0; };
+    if (has(shared_expressions)) expression_arguments_.add_options(options_);
     if (has(shared_time)) {
         options_.value({"--time", "", "FIELD", "the field with the event time (default: $STREAM_TIME, ts, window_end, source.ts_ms)", {}},
                        plan_.time_field);
@@ -248,6 +249,9 @@ Result<void> Tool::check_inputs() const {
 int Tool::run(int argc, char** argv, const std::function<Result<std::unique_ptr<Operator>>()>& build) {
     if (const auto done = parse(argc, argv)) return *done;
     try {
+        auto settings = expression_arguments_.settings();
+        if (!settings) return usage(settings.error());
+        plan_.expressions = std::move(*settings);
         auto op = build();
         if (!op) return usage(op.error());
         if (answer_) return print(*answer_);

@@ -11,6 +11,7 @@
 
 #include "base/error.hpp"
 #include "cli/diagnostics.hpp"
+#include "cli/expressions.hpp"
 #include "cli/options.hpp"
 #include "cli/pump.hpp"
 #include "ops/operator.hpp"
@@ -29,6 +30,7 @@ enum Shared : unsigned {
     shared_state = 128,     // --state --final
     shared_output = 256,    // --line-buffered
     shared_report = 512,    // --progress --no-progress --stats
+    shared_expressions = 1024,  // --arg --argjson
 };
 
 class Tool {
@@ -76,6 +78,7 @@ private:
     bool progress_ = false;
     bool no_progress_ = false;
     std::vector<std::string> arguments_;
+    ExpressionArguments expression_arguments_;
     std::optional<std::string> answer_;
     std::function<int(int)> on_done_;
 };

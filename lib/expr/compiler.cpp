@@ -265,7 +265,7 @@ Compiler::Out Compiler::string(const Ast& ast, const Context& context) {
     for (const AstPtr& kid : ast.kids) {
         parts.push_back(node(*kid, context));
         is_text.push_back(kid->kind == AstKind::string_part);
-        many += parts.back()->is_single() ? 0 : 1;
+        many += parts.back()->is_single() ? 0u : 1u;
     }
     if (many > 1) throw NotCompiled{"a string of several parts with several results each", ast.begin};
     return make_interpolation(std::move(parts), std::move(is_text), format);
@@ -277,6 +277,8 @@ Compiler::Out Compiler::object(const Ast& ast, const Context& context) {
     for (const Ast::Member& member : ast.members) {
         NodePtr key = node(*member.key, context);
         NodePtr value;
+        Val constant;
+        if (constant_of(*key, constant) && !constant.is_string()) throw NotCompiled{"a member's name that is no string", member.key->begin};
         if (member.value != nullptr) {
             value = node(*member.value, context);
         } else {
@@ -290,7 +292,7 @@ Compiler::Out Compiler::object(const Ast& ast, const Context& context) {
                 value = make_field(nullptr, name);
             }
         }
-        many += (key->is_single() ? 0 : 1) + (value->is_single() ? 0 : 1);
+        many += (key->is_single() ? 0u : 1u) + (value->is_single() ? 0u : 1u);
         members.push_back({std::move(key), std::move(value)});
     }
     if (many > 1) throw NotCompiled{"an object of several members with several results each", ast.begin};

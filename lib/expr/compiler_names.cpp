@@ -268,7 +268,7 @@ NodePtr Compiler::function_call(Function function, const Ast& ast, const Context
     std::size_t many = 0;
     for (const AstPtr& kid : ast.kids) {
         args.push_back(node(*kid, context));
-        many += args.back()->is_single() ? 0 : 1;
+        many += args.back()->is_single() ? 0u : 1u;
     }
     if (many > 1) throw NotCompiled{"several arguments with several results each", ast.begin};
     return make_call(function, std::move(args));
@@ -335,7 +335,7 @@ std::optional<Compiler::Out> Compiler::special(const Ast& ast, const Context& co
     }
     for (const auto& [word, kind] : keyed) {
         const bool by = word.ends_with("_by");
-        if (name == word && arity == (by ? 1 : 0)) {
+        if (name == word && arity == (by ? 1u : 0u)) {
             return Out{make_keyed(kind, by ? node(kid(0), closed(inside)) : make_identity())};
         }
     }

@@ -222,6 +222,7 @@ Result<Value> Expression::value(std::string_view event, const Value* values) {
 
 const std::vector<Value>& Expression::results() const { return impl_->results; }
 std::size_t Expression::results_before_failure() const { return impl_->before_failure; }
+const std::string& Expression::program() const { return impl_->program; }
 bool Expression::is_compiled() const { return impl_->root != nullptr; }
 bool Expression::uses_now() const { return impl_->used.now; }
 std::uint64_t Expression::left_to_libjq() const { return impl_->punts; }

@@ -47,6 +47,7 @@ public:
     // Of a failed run(): the results that came before (tests compare them with jq's).
     std::size_t results_before_failure() const;
 
+    const std::string& program() const;
     bool is_compiled() const;
     // How it runs and why, for --explain: some lines, each ending in a newline.
     std::string explain() const;

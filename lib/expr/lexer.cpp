@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "expr/lexer.hpp"
 
+#include "base/text.hpp"
+#include "expr/parser.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
-
-#include "base/text.hpp"
-#include "expr/parser.hpp"
 
 namespace stream::expr {
 namespace {
@@ -109,7 +109,8 @@ Result<void> Lexer::number_or_dots(Token& token) {
     if (is_number(token.text)) return {};
     std::string hint;
     if (name != 0) hint = fmt::format(".\"{}\"", program_.substr(at_ + 1, name - 1));
-    return fail(ErrorKind::usage, caret("not a number: " + quoted(token.text), program_, at_), std::move(hint));
+    return fail(ErrorKind::usage, caret("not a number: " + quoted(token.text), program_, at_),
+                std::move(hint));
 }
 
 Result<void> Lexer::next(Token& token) {
@@ -136,11 +137,12 @@ Result<void> Lexer::next(Token& token) {
         } else if (c == '"') {
             token.kind = TokenKind::quote;
         } else {
-            const auto* const found = std::find_if(symbols.begin(), symbols.end(), [&](std::string_view symbol) {
-                return rest.substr(0, symbol.size()) == symbol;
-            });
+            const auto* const found = std::find_if(
+                symbols.begin(), symbols.end(),
+                [&](std::string_view symbol) { return rest.substr(0, symbol.size()) == symbol; });
             token.kind = found == symbols.end() ? TokenKind::unknown : TokenKind::symbol;
-            size = found == symbols.end() ? rest.substr(0, 2) == "&&" ? 2 : character_size(rest) : found->size();
+            size =
+                found == symbols.end() ? rest.substr(0, 2) == "&&" ? 2 : character_size(rest) : found->size();
         }
         token.text = rest.substr(0, size);
         at_ += size;
@@ -153,7 +155,7 @@ bool Lexer::hex4(std::size_t at, unsigned& value) const {
     if (program_.size() < at + 4) return false;
     value = 0;
     for (const char c : program_.substr(at, 4)) {
-        const unsigned digit = is_digit(c)             ? static_cast<unsigned>(c - '0')
+        const unsigned digit = is_digit(c)            ? static_cast<unsigned>(c - '0')
                                : c >= 'a' && c <= 'f' ? static_cast<unsigned>(c - 'a') + 10
                                : c >= 'A' && c <= 'F' ? static_cast<unsigned>(c - 'A') + 10
                                                       : 16U;
@@ -190,7 +192,8 @@ Result<void> Lexer::escape(std::string& out) {
     at_ += 6;
     if (character >= 0xD800 && character <= 0xDBFF) {
         unsigned low = 0;
-        const bool pair = program_.substr(at_, 2) == "\\u" && hex4(at_ + 2, low) && low >= 0xDC00 && low <= 0xDFFF;
+        const bool pair =
+            program_.substr(at_, 2) == "\\u" && hex4(at_ + 2, low) && low >= 0xDC00 && low <= 0xDFFF;
         if (!pair) {
             return bad(quoted(program_.substr(begin, 6)) + " is half a character",
                        "its second half, \\udc00 to \\udfff, must follow");

@@ -3,12 +3,12 @@
 // word, `.a.0` ends in a number, and `.e1` is a number gone wrong.
 #pragma once
 
+#include "base/error.hpp"
+
 #include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
-
-#include "base/error.hpp"
 
 namespace stream::expr {
 

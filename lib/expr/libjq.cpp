@@ -44,38 +44,6 @@ bool has_two_processors() {
     return ::sched_getaffinity(0, sizeof set, &set) != 0 || CPU_COUNT(&set) > 1;
 }
 
-// Whether to spin, by how that went. Where the machine is busy, the other side waits for the processor that
-// the spinning has: then sleeping is faster by far, and spinning is tried again only now and then.
-class SpinChoice {
-public:
-    explicit SpinChoice(bool possible) : possible_(possible) {}
-    bool next() {
-        if (rest_ == 0) return possible_;
-        --rest_;
-        waking_ = true;
-        return false;
-    }
-    bool begins() const { return waking_; }
-    void went(bool well) {
-        if (waking_) {  // the other side slept: this says nothing
-            waking_ = false;
-        } else if (!well) {
-            pause_ = std::clamp(pause_ * 2, 16u, 2048u);
-            rest_ = pause_;
-            good_ = 0;
-        } else if (++good_ % 256 == 0) {
-            pause_ /= 4;
-        }
-    }
-
-private:
-    bool possible_;
-    unsigned rest_ = 0;
-    unsigned pause_ = 0;
-    unsigned good_ = 0;
-    bool waking_ = true;
-};
-
 template <class T>
 bool take(std::string_view& bytes, T& value) {
     if (bytes.size() < sizeof value) return false;

@@ -12,8 +12,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <clocale>
 #include <csignal>
-#include <cstdarg>
+#include <cstdarg>  // jq.h includes these; not as C++ in extern "C"
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -217,6 +218,7 @@ public:
     [[noreturn]] void run() {
         const int statm = ::open("/proc/self/statm", O_RDONLY);
         ::tzset();
+        std::setlocale(LC_ALL, "C");  // as the binary has it
         // From here on nothing opens: no ~/.jq, no module.
         set_limit(RLIMIT_NOFILE, 0);
         limit_memory(statm, settings_.limits.memory_bytes, false);

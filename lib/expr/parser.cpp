@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "expr/parser.hpp"
 
+#include "expr/parser_impl.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
 #include <utility>
-
-#include "expr/parser_impl.hpp"
 
 namespace stream::expr {
 
@@ -64,6 +64,7 @@ Result<void> Parser::expression(Tree& out, bool whole) {
     std::vector<Pending> pending;
     for (bool more = true; more;) {
         STREAM_TRY(prefixes(pending));
+        if (pending.size() >= tree_height_max) return too_long(token_.begin);
         Tree operand;
         if (is("if")) {
             STREAM_TRY(conditional(operand));
@@ -133,7 +134,8 @@ Result<void> Parser::operators(std::vector<Pending>& pending, Tree& operand, boo
         if (!more) return fold_while([](Level) { return true; });
         const bool right = op->level == Level::pipe || op->level == Level::alternative;
         const bool once = op->level == Level::assign || op->level == Level::comparison;
-        STREAM_TRY(fold_while([&](Level level) { return level > op->level || (level == op->level && !right && !once); }));
+        STREAM_TRY(fold_while(
+            [&](Level level) { return level > op->level || (level == op->level && !right && !once); }));
         if (once && !pending.empty() && pending.back().level == op->level) {
             return wrong(fmt::format("a second {} needs parentheses around one of the two",
                                      op->kind == AstKind::assign ? "assignment" : "comparison"),
@@ -169,7 +171,8 @@ Result<void> Parser::optional(Tree& operand) {
 
 // At a "catch", which belongs to the innermost `try` of this expression, if there is one.
 Result<void> Parser::handler(std::vector<Pending>& pending, Tree& operand, bool& taken) {
-    taken = std::any_of(pending.begin(), pending.end(), [](const Pending& each) { return each.level == Level::attempt; });
+    taken = std::any_of(pending.begin(), pending.end(),
+                        [](const Pending& each) { return each.level == Level::attempt; });
     if (!taken) return {};
     while (pending.back().level != Level::attempt) STREAM_TRY(fold(pending, operand));
     STREAM_TRY(adopt(pending.back().tree, std::move(operand)));
@@ -240,8 +243,10 @@ Result<void> Parser::conditional(Tree& out) {
     while (!branches.empty()) {
         Tree branch = std::move(branches.back());
         branches.pop_back();
-        if (rest.ast != nullptr) STREAM_TRY(adopt(branch, std::move(rest)));
-        else branch.ast->kids.emplace_back();
+        if (rest.ast != nullptr)
+            STREAM_TRY(adopt(branch, std::move(rest)));
+        else
+            branch.ast->kids.emplace_back();
         branch.ast->end = before_.end;
         rest = std::move(branch);
     }
@@ -278,65 +283,6 @@ Result<void> Parser::loop(Tree& out, AstKind kind) {
     tree.ast->end = before_.end;
     out = std::move(tree);
     return {};
-}
-
-Result<void> Parser::patterns(Ast& owner, std::size_t& height) {
-    for (;;) {
-        STREAM_TRY(pattern(*owner.patterns.emplace_back(std::make_unique<Pattern>()), height));
-        if (!is("?//")) return {};
-        STREAM_TRY(advance());
-    }
-}
-
-Result<void> Parser::pattern(Pattern& out, std::size_t& height) {
-    const Nesting nesting(*this);
-    STREAM_TRY(nesting.check());
-    const Token opened = token_;
-    out.begin = opened.begin;
-    if (is("$")) {
-        STREAM_TRY(advance());
-        return name(out.name, "a variable's name");
-    }
-    if (!is("[") && !is("{")) {
-        const bool bare = token_.kind == TokenKind::word;
-        return unexpected("a variable ($name), [ or {", bare ? fmt::format("${}", token_.text) : "");
-    }
-    out.kind = is("[") ? Pattern::Kind::array : Pattern::Kind::object;
-    do {
-        STREAM_TRY(advance());
-        if (out.kind == Pattern::Kind::array) {
-            STREAM_TRY(pattern(*out.items.emplace_back(std::make_unique<Pattern>()), height));
-        } else {
-            STREAM_TRY(pattern_member(out.members.emplace_back(), height));
-        }
-    } while (is(","));
-    return close(out.kind == Pattern::Kind::array ? "]" : "}", opened);
-}
-
-// $name, $name: pattern, key: pattern. A key is a name, a keyword, a string or an expression in ( ).
-Result<void> Parser::pattern_member(Pattern::Member& out, std::size_t& height) {
-    if (is("$")) {
-        STREAM_TRY(advance());
-        STREAM_TRY(name(out.variable, "a variable's name"));
-        if (!is(":")) return {};
-    } else {
-        Tree key;
-        if (token_.kind == TokenKind::word || token_.kind == TokenKind::keyword) {
-            key = word_as_string();
-            STREAM_TRY(advance());
-        } else if (token_.begins_string()) {
-            STREAM_TRY(string(key));
-        } else if (is("(")) {
-            STREAM_TRY(key_in_parentheses(key));
-        } else {
-            return unexpected("a key or a variable ($name)");
-        }
-        STREAM_TRY(grown(height, key));
-        out.key = std::move(key.ast);
-    }
-    STREAM_TRY(want(":"));
-    out.value = std::make_unique<Pattern>();
-    return pattern(*out.value, height);
 }
 
 }  // namespace stream::expr

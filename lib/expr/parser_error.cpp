@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "base/text.hpp"
+#include "expr/parser_impl.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <utility>
 #include <vector>
-
-#include "base/text.hpp"
-#include "expr/parser_impl.hpp"
 
 namespace stream::expr {
 namespace {
@@ -73,11 +73,16 @@ tl::unexpected<Error> Parser::wrong(const std::string& message, std::size_t plac
     return fail(ErrorKind::usage, caret(message, program_, place), std::move(hint));
 }
 
+tl::unexpected<Error> Parser::too_long(std::size_t place) const {
+    return wrong(fmt::format("a chain of more than {} links", tree_height_max), place);
+}
+
 // The token that stands there is not what was wanted.
 tl::unexpected<Error> Parser::unexpected(std::string_view wanted, std::string hint) const {
     if (hint.empty()) hint = hint_for_token();
     if (token_.kind == TokenKind::end) {
-        return wrong(fmt::format("unexpected end of the program, wanted {}", wanted), before_.end, std::move(hint));
+        return wrong(fmt::format("unexpected end of the program, wanted {}", wanted), before_.end,
+                     std::move(hint));
     }
     const std::string found = token_.kind == TokenKind::quote ? "string" : quoted(token_.text, 20);
     return wrong(fmt::format("unexpected {}, wanted {}", found, wanted), token_.begin, std::move(hint));
@@ -139,10 +144,12 @@ std::string Parser::hint_for_unknown() const {
 Result<void> Parser::close(std::string_view closing, const Token& opened, std::string hint) {
     if (is(closing)) return advance();
     if (token_.kind == TokenKind::end) {
-        return wrong(fmt::format("\"{}\" without its \"{}\"", opened.text, closing), opened.begin, std::move(hint));
+        return wrong(fmt::format("\"{}\" without its \"{}\"", opened.text, closing), opened.begin,
+                     std::move(hint));
     }
     if (hint.empty()) hint = hint_for_token();
-    if (hint.empty()) hint = fmt::format("the \"{}\" of {} is still open", opened.text, place_of(program_, opened.begin));
+    if (hint.empty())
+        hint = fmt::format("the \"{}\" of {} is still open", opened.text, place_of(program_, opened.begin));
     return unexpected(fmt::format("\"{}\"", closing), std::move(hint));
 }
 
@@ -165,14 +172,15 @@ Result<void> Parser::name(std::string& out, std::string_view wanted) {
 Result<void> Parser::Nesting::check() const {
     // The program itself is no nesting.
     if (parser_.depth_ <= program_depth_max + 1) return {};
-    return parser_.wrong(fmt::format("nested deeper than {} levels", program_depth_max), parser_.token_.begin);
+    return parser_.wrong(fmt::format("nested deeper than {} levels", program_depth_max),
+                         parser_.token_.begin);
 }
 
 // What no token can be made of, so that nothing after this has to look for it.
 Result<void> Parser::check_text() const {
     if (program_.size() > program_max) {
-        return fail(ErrorKind::usage, fmt::format("a program of {} bytes: at most {} are read", program_.size(),
-                                                  format_size(program_max)));
+        return fail(ErrorKind::usage, fmt::format("a program of {} bytes: at most {} are read",
+                                                  program_.size(), format_size(program_max)));
     }
     const std::size_t nul = program_.find('\0');
     if (nul != program_.npos) return wrong("a NUL byte in the program", nul);

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// The parser's inside: parser.cpp reads expressions, parser_term.cpp what they are made of, and
-// parser_error.cpp says what is wrong.
+// The parser's inside: parser.cpp reads expressions, parser_term.cpp and parser_object.cpp what they
+// are made of, and parser_error.cpp says what is wrong.
 //
 // jq's grammar is a bison grammar full of conflicts that precedence decides, so operators are read as
 // bison does: what waits for its right side stays on a stack until the next operator binds no tighter.
 // That also keeps long chains off the call stack; only brackets recurse.
 #pragma once
+
+#include "expr/ast.hpp"
+#include "expr/lexer.hpp"
+#include "expr/parser.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -13,14 +17,10 @@
 #include <string_view>
 #include <vector>
 
-#include "expr/ast.hpp"
-#include "expr/lexer.hpp"
-#include "expr/parser.hpp"
-
 namespace stream::expr {
 
 // Of a tree, chains included (1+1+1+…): its destructor and whatever else walks it recurse.
-inline constexpr std::size_t tree_height_max = 4000;
+inline constexpr std::size_t tree_height_max = 10000;
 
 class Parser {
 public:
@@ -31,8 +31,19 @@ public:
 private:
     // bison's precedence, loosest first.
     enum class Level : std::uint8_t {
-        define, pipe, comma, alternative, assign, logic_or, logic_and, comparison, additive, multiplicative,
-        optional, attempt, handler
+        define,
+        pipe,
+        comma,
+        alternative,
+        assign,
+        logic_or,
+        logic_and,
+        comparison,
+        additive,
+        multiplicative,
+        optional,
+        attempt,
+        handler
     };
     struct Operator {
         std::string_view text;
@@ -62,9 +73,6 @@ private:
     Result<void> parameters(Ast& define);
     Result<void> conditional(Tree& out);
     Result<void> loop(Tree& out, AstKind kind);
-    Result<void> patterns(Ast& owner, std::size_t& height);
-    Result<void> pattern(Pattern& out, std::size_t& height);
-    Result<void> pattern_member(Pattern::Member& out, std::size_t& height);
     static const Operator* operator_of(const Token& token);
 
     // parser_term.cpp
@@ -75,15 +83,22 @@ private:
     Result<void> member_name(Tree& target);
     Result<void> brackets(Tree& target);
     Result<void> string(Tree& out);
+    Result<void> string_alone(Tree& out);
     Result<void> call(Tree& out);
     Result<void> variable(Tree& out);
+
+    // parser_object.cpp
     Result<void> object(Tree& out);
     Result<void> object_member(Ast::Member& member, std::size_t& height);
     Result<void> object_value(Tree& out);
     Result<void> key_in_parentheses(Tree& out);
+    Result<void> patterns(Ast& owner, std::size_t& height);
+    Result<void> pattern(Pattern& out, std::size_t& height);
+    Result<void> pattern_member(Pattern::Member& out, std::size_t& height);
 
     // parser_error.cpp
     tl::unexpected<Error> wrong(const std::string& message, std::size_t place, std::string hint = {}) const;
+    tl::unexpected<Error> too_long(std::size_t place) const;
     tl::unexpected<Error> unexpected(std::string_view wanted, std::string hint = {}) const;
     std::string hint_for_token() const;
     std::string hint_for_unknown() const;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <utility>
-
 #include "expr/parser_impl.hpp"
+
+#include <utility>
 
 namespace stream::expr {
 
@@ -36,9 +36,7 @@ Result<void> Parser::adopt(Tree& parent, Tree&& kid) const {
 
 Result<void> Parser::grown(std::size_t& height, const Tree& kid) const {
     if (kid.height >= height) height = kid.height + 1;
-    if (height > tree_height_max) {
-        return wrong("a chain of more than " + std::to_string(tree_height_max) + " links", kid.ast->begin);
-    }
+    if (height > tree_height_max) return too_long(kid.ast->begin);
     return {};
 }
 
@@ -59,11 +57,16 @@ Result<void> Parser::primary(Tree& out) {
             out = make(AstKind::identity, first.begin);
             out.ast->end = first.begin + 1;
             return {};
-        case TokenKind::number: out = make_text(AstKind::number, first.text); return advance();
+        case TokenKind::number:
+            out = make_text(AstKind::number, first.text);
+            return advance();
         case TokenKind::quote:
-        case TokenKind::format: return string(out);
-        case TokenKind::word: return call(out);
-        default: break;
+        case TokenKind::format:
+            return string(out);
+        case TokenKind::word:
+            return call(out);
+        default:
+            break;
     }
     if (is("..")) {
         out = make(AstKind::recurse, first.begin);
@@ -146,8 +149,7 @@ Result<void> Parser::member_name(Tree& target) {
     Tree tree = make(AstKind::field, target.ast->begin);
     Tree key;
     STREAM_TRY(adopt(tree, std::move(target)));
-    STREAM_TRY(string(key));
-    if (key.ast->kind != AstKind::string) return unexpected("a string");  // .@csv
+    STREAM_TRY(string_alone(key));
     const auto& parts = key.ast->kids;
     if (parts.empty() || (parts.size() == 1 && parts.front()->kind == AstKind::string_part)) {
         tree.ast->has_text = true;
@@ -238,6 +240,12 @@ Result<void> Parser::string(Tree& out) {
     return advance();
 }
 
+// Where a format by itself, which is no string, cannot stand.
+Result<void> Parser::string_alone(Tree& out) {
+    STREAM_TRY(string(out));
+    return out.ast->kind == AstKind::string ? Result<void>{} : unexpected("a string");
+}
+
 Result<void> Parser::call(Tree& out) {
     Tree tree = make_text(AstKind::call, token_.text);
     STREAM_TRY(advance());
@@ -269,116 +277,6 @@ Result<void> Parser::variable(Tree& out) {
     }
     tree.ast->end = before_.end;
     out = std::move(tree);
-    return {};
-}
-
-Result<void> Parser::object(Tree& out) {
-    const Token opened = token_;
-    Tree tree = make(AstKind::object, opened.begin);
-    do {
-        STREAM_TRY(advance());
-        if (is("}")) {
-            // jq takes {} and a comma before the }, but not one by itself: the loop wants a member first.
-            break;
-        }
-        STREAM_TRY(object_member(tree.ast->members.emplace_back(), tree.height));
-    } while (is(","));
-    const bool expression_here = operator_of(token_) != nullptr || is("?") || is("as");
-    if (expression_here) return unexpected("\",\" or \"}\"", "a value with operators goes in parentheses: {a: (1 + 2)}");
-    STREAM_TRY(close("}", opened));
-    tree.ast->end = before_.end;
-    out = std::move(tree);
-    return {};
-}
-
-Result<void> Parser::object_member(Ast::Member& member, std::size_t& height) {
-    Tree key;
-    bool alone = true;  // may be without a value
-    if (is("$")) {
-        Tree value;
-        STREAM_TRY(variable(value));
-        if (value.ast->kind == AstKind::location) {
-            token_ = before_;
-            return unexpected("a variable's name", "{__loc__: $__loc__}");
-        }
-        key = make(AstKind::string, value.ast->begin);
-        key.ast->end = value.ast->end;
-        key.ast->kids.push_back(make(AstKind::string_part, value.ast->begin).ast);
-        key.ast->kids.front()->end = value.ast->end;
-        key.ast->kids.front()->text = value.ast->text;
-        member.key = std::move(key.ast);
-        member.value = std::move(value.ast);
-        return {};
-    }
-    const Token first = token_;
-    if (first.kind == TokenKind::word || first.kind == TokenKind::keyword) {
-        key = word_as_string();
-        alone = first.kind == TokenKind::word;
-        STREAM_TRY(advance());
-    } else if (first.begins_string()) {
-        STREAM_TRY(string(key));
-        if (key.ast->kind != AstKind::string) return unexpected("a string");
-    } else if (is("(")) {
-        STREAM_TRY(key_in_parentheses(key));
-        alone = false;
-    } else {
-        return unexpected("a key");
-    }
-    STREAM_TRY(grown(height, key));
-    member.key = std::move(key.ast);
-    if (alone && !is(":")) return {};
-    if (!is(":") && first.kind == TokenKind::keyword) {
-        const std::string word(first.text);
-        return unexpected("\":\"", "{" + word + ": ." + word + "}");
-    }
-    STREAM_TRY(want(":"));
-    Tree value;
-    STREAM_TRY(object_value(value));
-    STREAM_TRY(grown(height, value));
-    member.value = std::move(value.ast);
-    return {};
-}
-
-// Terms, -, and |: all that jq takes as a value outside parentheses.
-Result<void> Parser::object_value(Tree& out) {
-    const Nesting nesting(*this);
-    STREAM_TRY(nesting.check());
-    std::vector<Pending> pending;
-    for (;;) {
-        if (is("-")) {
-            Tree tree = make(AstKind::negate, token_.begin);
-            STREAM_TRY(advance());
-            pending.push_back({std::move(tree), Level::additive});
-            continue;
-        }
-        for (const std::string_view word : {"if", "reduce", "foreach", "try", "def", "label"}) {
-            if (is(word)) return unexpected("a value", "a value with operators goes in parentheses: {a: (1 + 2)}");
-        }
-        Tree operand;
-        STREAM_TRY(term(operand));
-        const bool more = is("|");
-        while (!pending.empty() && (!more || pending.back().level == Level::additive)) {
-            STREAM_TRY(fold(pending, operand));
-        }
-        if (!more) {
-            out = std::move(operand);
-            return {};
-        }
-        Tree tree = make(AstKind::pipe, operand.ast->begin);
-        tree.ast->op[0] = '|';
-        STREAM_TRY(adopt(tree, std::move(operand)));
-        pending.push_back({std::move(tree), Level::pipe});
-        STREAM_TRY(advance());
-    }
-}
-
-Result<void> Parser::key_in_parentheses(Tree& out) {
-    const Token opened = token_;
-    STREAM_TRY(advance());
-    STREAM_TRY(expression(out));
-    STREAM_TRY(close(")", opened));
-    out.ast->begin = opened.begin;
-    out.ast->end = before_.end;
     return {};
 }
 

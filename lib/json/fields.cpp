@@ -13,18 +13,52 @@ bool FieldPath::has_index() const {
     return std::any_of(steps.begin(), steps.end(), [](const Step& step) { return step.index >= 0; });
 }
 
+namespace {
+
+// .a.b[0].c, which is the same as the field a.b[0].c. Letters beyond ASCII, @ and $ are in names too.
+bool is_path(std::string_view text) {
+    const auto in_name = [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '@' || c == '$' ||
+               static_cast<unsigned char>(c) >= 0x80;
+    };
+    std::size_t at = 0;
+    while (at < text.size()) {
+        if (text[at] == '.') {
+            const std::size_t begin = ++at;
+            while (at < text.size() && in_name(text[at])) ++at;
+            if (at == begin) return false;
+        } else if (text[at] == '[' && at > 0) {
+            const std::size_t begin = ++at;
+            while (at < text.size() && text[at] >= '0' && text[at] <= '9') ++at;
+            if (at == begin || at == text.size() || text[at] != ']') return false;
+            ++at;
+        } else {
+            return false;
+        }
+    }
+    return at > 0;
+}
+
+}  // namespace
+
+Result<FieldPath> parse_plain_field(std::string_view text) {
+    auto path = parse_field(text);
+    if (path && path->is_expression) {
+        return fail(ErrorKind::usage, "an expression where a field is wanted: " + quoted(text));
+    }
+    return path;
+}
+
 Result<FieldPath> parse_field(std::string_view text) {
     const std::string_view given = text;
-    if (!text.empty() && text.front() == '(') {
-        return fail(ErrorKind::usage, "an expression where a field is wanted: " + quoted(given),
-                    "expressions as fields are not built in yet: name a field, such as user.id");
+    if (!text.empty() && (text.front() == '(' || text.front() == '.') && !is_path(text)) {
+        FieldPath expression;
+        expression.text = text;
+        expression.is_expression = true;
+        return expression;
     }
     if (!text.empty() && text.front() == '.') text.remove_prefix(1);
     if (text.empty()) return fail(ErrorKind::usage, "an empty field name");
-    if (text.find('|') != std::string_view::npos || text.find('(') != std::string_view::npos) {
-        return fail(ErrorKind::usage, "an expression where a field is wanted: " + quoted(given),
-                    "expressions as fields are not built in yet: name a field, such as user.id");
-    }
     FieldPath path;
     path.text = text;
     std::string name;
@@ -105,6 +139,10 @@ void FieldSet::number_slots() {
     slots_ = static_cast<std::int32_t>(fields_.size());
     for (std::size_t i = 0; i < fields_.size(); ++i) {
         Field& field = fields_[i];
+        if (field.path_node == none) {  // an expression: its value comes from elsewhere
+            field.path_slot = static_cast<std::int32_t>(i);
+            continue;
+        }
         Node& node = nodes_[static_cast<std::size_t>(field.path_node)];
         if (node.slot == none) node.slot = static_cast<std::int32_t>(i);
         field.path_slot = node.slot;
@@ -143,6 +181,13 @@ std::size_t FieldSet::add(const FieldPath& path, bool latched) {
     Field field;
     field.text = path.text;
     field.latched = latched;
+    if (path.is_expression) {
+        field.seen = true;  // whether it may well give nothing is its own affair
+        fields_.push_back(field);
+        number_slots();
+        expressions_.push_back({path.text, fields_.size() - 1});
+        return fields_.size() - 1;
+    }
     std::int32_t node = 0;
     for (const FieldPath::Step& step : path.steps) {
         node = step.index < 0 ? child_of(node, step.name) : element_of(node, step.index);

@@ -20,16 +20,29 @@ struct FieldPath {
         std::string name;         // of a member; unused where index >= 0
         std::int64_t index = -1;  // of an array's element
     };
-    std::string text;  // as given, a leading dot removed
+    std::string text;  // as given, a leading dot removed; of an expression, all of it
     std::vector<Step> steps;
+    bool is_expression = false;  // no steps then
 
     bool is_plain() const { return steps.size() == 1 && steps[0].index < 0 && steps[0].name == text; }
     bool has_index() const;
 };
 
-// ErrorKind::usage for an empty name or an unfinished bracket, and for expressions (`(…)`, `.a|b`),
-// which are not fields.
+// What starts with `(`, or with a dot and is more than a path (`.a|b`), is an expression of jq's language;
+// whether it is a right one is told later (expr/computed_fields.hpp). ErrorKind::usage for an empty name or
+// an unfinished bracket.
 Result<FieldPath> parse_field(std::string_view text);
+// The same where an expression has no meaning: ErrorKind::usage for one.
+Result<FieldPath> parse_plain_field(std::string_view text);
+
+// Works out the fields that are expressions, for each event, once the scanner has found the others.
+class FieldComputer {
+public:
+    virtual ~FieldComputer() = default;
+    // Sets the values of the expressions' fields; texts may be kept in `storage`, which belongs to the
+    // scanner and lives as long as its event. A failure makes the event bad.
+    virtual Result<void> compute(std::string_view event, Value* values, std::string& storage) = 0;
+};
 
 // The fields an operator wants, as a tree that the scanner walks along with the event.
 class FieldSet {
@@ -40,6 +53,13 @@ public:
     std::size_t add(const FieldPath& path, bool latched = false);
     // Exactly this place, as an expression names it: no dotted name is tried. `path.text` is for messages.
     std::size_t add_place(const FieldPath& path);
+    // The fields that are expressions, to be compiled by somebody who can, who then sets the computer.
+    struct Expression {
+        std::string text;
+        std::size_t field;
+    };
+    const std::vector<Expression>& expressions() const { return expressions_; }
+    void set_computer(FieldComputer* computer) { computer_ = computer; }
     std::size_t size() const { return fields_.size(); }
     const std::string& name(std::size_t field) const { return fields_[field].text; }
 
@@ -96,6 +116,8 @@ private:
     void index_subtree(std::int32_t node);
     void number_slots();
 
+    std::vector<Expression> expressions_;
+    FieldComputer* computer_ = nullptr;
     std::vector<Node> nodes_{Node{}};
     std::vector<Field> fields_;
     // Slots: one a field, in order (its path's value lands there), then one for each exact name.

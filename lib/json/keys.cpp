@@ -69,6 +69,9 @@ Result<std::vector<KeySpec>> parse_keys(const std::vector<std::string>& argument
             auto path = parse_field(field);
             if (!path) return pass_on(path);
             spec.path = std::move(*path);
+            if (spec.name.empty() && spec.path.is_expression) {
+                return fail(ErrorKind::usage, "an expression needs a name: " + stream::quoted(part), "NAME=" + part);
+            }
             if (spec.name.empty() && spec.path.has_index()) {
                 return fail(ErrorKind::usage, "an element needs a name: " + stream::quoted(part),
                             "--by NAME=" + part);

@@ -615,6 +615,13 @@ Scanner::Outcome Scanner::next() {
         }
         if (!walk(line_begin_, end)) return Outcome::bad;
         if (!fields_.to_resolve_.empty()) resolve();
+        if (fields_.computer_ != nullptr) [[unlikely]] {
+            auto computed = fields_.computer_->compute(line_, slots_.data(), computed_);
+            if (!computed) {
+                fault_ = {computed.error().message(), 0};
+                return Outcome::bad;
+            }
+        }
         if (events_ < fields_judged_after) [[unlikely]] {
             ++events_;
             for (std::size_t i = 0; i < fields_.fields_.size(); ++i) {

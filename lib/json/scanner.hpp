@@ -91,6 +91,7 @@ private:
     bool line_by_line_ = false;   // stage 1 refused the batch: each line by itself
     std::size_t line_max_ = SIZE_MAX;
     std::vector<Value> slots_;
+    std::string computed_;  // texts of the fields that are expressions
     Guess guesses_[guesses_max];
     std::uint64_t events_ = 0;
     LineFault fault_;

@@ -501,15 +501,14 @@ DATES = ["2015-03-05T23:51:47Z", "1970-01-01T00:00:00Z", "2024-02-29T12:00:00Z",
 class Generator:
     def __init__(self, random_, shape):
         self.random, self.shape = random_, shape
-        self.names = 0
-        self.functions = []
-        tables = TEMPLATES.items()
-        self.tables = {kind: (rows, [row[0] for row in rows]) for kind, rows in tables}
+        self.names, self.functions, self.top = 0, [], False
+        self.tables = {kind: (rows, [row[0] for row in rows]) for kind, rows in TEMPLATES.items()}
 
     def program(self):
         self.names, self.functions = 0, []
         want = self.random.choices(["any", "st", "bool", "obj", "num", "str", "arr", "fails"], [4, 4, 6, 5, 2, 3, 3, 0.7])[0]
-        node, _ = self.expression(want, self.shape, (), self.random.choices([1, 2, 3, 4], [2, 4, 4, 2])[0])
+        self.top = self.random.random() < 0.95  # not a leaf alone
+        node, _ = self.expression(want, self.shape, (), self.random.choices([1, 2, 3, 4], [3, 5, 4, 2])[0])
         return node
 
     # An expression of the wanted kind, and the shape of what it gives. `scope`: ((name, shape), …) of variables.
@@ -522,11 +521,12 @@ class Generator:
         simple = {"num", "str", "bool", "arr", "obj", "any", "scalar", "nums", "strs", "st"}
         if want in simple:
             roll = r.random()
-            if depth <= 0 or roll < 0.22:
+            top, self.top = self.top, False
+            if depth <= 0 or roll < 0.18 and not top:
                 return self.leaf(want, dot, scope)
-            if roll < 0.27:
+            if roll < 0.22:
                 return self.bind(want, dot, scope, depth)
-            if roll < 0.29:
+            if roll < 0.24:
                 return self.define(want, dot, scope, depth)
             if roll < 0.32 and want in ("obj", "any"):
                 return self.construction(dot, scope, depth)
@@ -889,6 +889,9 @@ TEXTS = ["", "a", "abc", "Alice", "bob", "foo bar", "a,b,c", "x=1&y=2", "12", "1
 NAMES = ["alice", "bob", "carol", "dave", "eve"]
 
 
+SURROGATE = re.compile("[\ud800-\udfff]")
+
+
 class Raw(str):
     """A number as it is written."""
 
@@ -898,7 +901,7 @@ def dump(value, r=None):
     if isinstance(value, Raw):
         return str(value)
     if isinstance(value, str):
-        text = json.dumps(value, ensure_ascii=r is not None and r.random() < 0.2)
+        text = json.dumps(value, ensure_ascii=bool(SURROGATE.search(value)) or r is not None and r.random() < 0.2)
         if r is not None and r.random() < 0.04:
             text = text.replace("/", "\\/") if "\\" in text else text.replace("a", "\\u0061", 1)
         return text
@@ -1072,7 +1075,7 @@ def ask_jq_batch(programs, events):
     # value as ["v",value], and ["e"] after the last one unless there was an error.
     asked = ""
     for at, program in enumerate(programs):
-        asked += f"{'elif' if at else 'if'} .[0] == {at} then .[1] | ([\"b\"], (({program}) | [\"v\", .]), [\"e\"])\n"
+        asked += f"{'elif' if at else 'if'} .[0] == {at} then .[1] | ([\"b\"], (({program}) | [\"v\", .]), [\"e\"]) "
     asked += "else empty end"
     data = "".join(f"[{at},{event}]\n" for at in range(len(programs)) for event in events).encode()
     status, out, err = run_limited(["jq", "-c", asked], data, 4 + len(programs))
@@ -1140,7 +1143,6 @@ class Evaluator:
 # ---------------------------------------------------------------------------------------------------------
 # Comparing.
 
-SURROGATE = re.compile("[\ud800-\udfff]")
 DIGITS = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
 
 
@@ -1327,8 +1329,9 @@ def smaller_events(text):
 
     def walk(current, rebuild):
         if isinstance(current, dict):
-            if current:
-                found.append(rebuild({}))
+            names = list(current)
+            for some in ([], names[:len(names) // 2], names[len(names) // 2:], *([name] for name in names)):
+                found.append(rebuild({name: current[name] for name in some}))
             for name in current:
                 found.append(rebuild({other: item for other, item in current.items() if other != name}))
             for name in current:
@@ -1376,7 +1379,7 @@ class Minimiser:
             if smaller is None:
                 break
             node, text, found = trees[smaller], str(trees[smaller]), rows[smaller][0]
-        for _ in range(rounds):
+        for _ in range(5 * rounds):
             events = [other for other in smaller_events(event) if len(other) < len(event)]
             row = self.differs([text], events)[0] if events else []
             smaller = next((at for at, cell in enumerate(row) if cell and cell[0] == found[0]), None)

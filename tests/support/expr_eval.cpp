@@ -62,10 +62,11 @@ void append_place(std::string& out, std::size_t program, long event) {
     out += '[' + std::to_string(program) + ',' + std::to_string(event) + ",[";
 }
 
-// Whether holds() says of this event what run() gave: `truthy` among its results, or a failure.
+// Whether holds() says of this event what run() gave: `truthy` among its results, or a failure. It may
+// stop at the first truthy result and not see a failure after it.
 bool holds_agrees(expr::Expression& expression, const Scanner& scanner, bool failed, bool truthy) {
     auto holds = expression.holds(scanner.line(), scanner.values());
-    return holds ? !failed && *holds == truthy : failed;
+    return holds ? *holds == truthy && (truthy || !failed) : failed;
 }
 
 void run_program(std::size_t number, std::string_view program, const expr::Settings& settings,

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "base/text.hpp"
+#include "json/fields.hpp"
 #include "ops/aggregates/aggregate.hpp"
 #include "ops/aggregates/functions.hpp"
 #include "ops/aggregates/sketch_aggregates.hpp"
@@ -34,39 +35,15 @@ std::string default_name(const AggregateSpec& spec) {
     return name;
 }
 
-// .a.b[0].c, which is the same as the field a.b[0].c; anything else after . or ( is an expression.
-bool is_plain_path(std::string_view text) {
-    bool first = true;
-    while (!text.empty()) {
-        if (text.front() == '.') {
-            const std::size_t length = name_length(text.substr(1));
-            if (length == 0) return false;
-            text.remove_prefix(1 + length);
-        } else if (text.front() == '[' && !first) {
-            std::size_t at = 1;
-            while (at < text.size() && is_digit(text[at])) ++at;
-            if (at == 1 || at >= text.size() || text[at] != ']') return false;
-            text.remove_prefix(at + 1);
-        } else {
-            return false;
-        }
-        first = false;
-    }
-    return !first;
-}
-
 Result<void> check_field(AggregateSpec& spec, bool named) {
-    const std::string& field = spec.field;
-    if (field.front() != '.' && field.front() != '(') return {};
-    if (is_plain_path(field)) {
-        spec.field.erase(0, 1);
-        return {};
+    auto path = parse_field(spec.field);
+    if (!path) return pass_on(path);
+    if (path->is_expression && !named) {
+        return fail(ErrorKind::usage, "the expression " + quoted(spec.field) + " needs a name",
+                    "NAME=" + spec.function + ":" + printable(spec.field));
     }
-    if (!named) {
-        return fail(ErrorKind::usage, "the expression " + quoted(field) + " needs a name",
-                    "NAME=" + spec.function + ":" + printable(field));
-    }
-    return fail(ErrorKind::usage, "expressions as fields are not built in yet: " + quoted(field));
+    if (!path->is_expression) spec.field = path->text;
+    return {};
 }
 
 }  // namespace
