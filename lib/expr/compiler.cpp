@@ -37,7 +37,7 @@ void Compiler::count_one(const Ast& ast) {
 
 Compiler::Out Compiler::any(const Ast& ast, const Context& context) {
     count_one(ast);
-    if (++depth_ > 3000) throw NotCompiled{"nested too deeply", ast.begin};
+    if (++depth_ > 1000) throw NotCompiled{"nested too deeply", ast.begin};
     Out out = dispatch(ast, context);
     --depth_;
     return out;
@@ -79,7 +79,7 @@ Compiler::Out Compiler::dispatch(const Ast& ast, const Context& context) {
         case AstKind::field: return field(ast, context);
         case AstKind::index: return index(ast, context);
         case AstKind::slice: return slice(ast, context);
-        case AstKind::iterate: return make_iterate(node(*ast.kids[0], context));
+        case AstKind::iterate: return make_iterate(node(*ast.kids[0], context), false);
         case AstKind::number: return number(ast.text);
         case AstKind::string: return string(ast, context);
         case AstKind::string_part: return make_constant(text_constant(ast.text));
@@ -179,45 +179,45 @@ Compiler::Out Compiler::slot(Steps steps, const Context& context) {
     return out;
 }
 
-Compiler::Out Compiler::field(const Ast& ast, const Context& context) {
+Compiler::Out Compiler::field(const Ast& ast, const Context& context, bool optional) {
     Out target = any(*ast.kids[0], context);
-    if (!ast.has_text) return make_index(std::move(target.node), node(*ast.kids[1], context));
-    if (target.is_slot) {
+    if (!ast.has_text) return make_index(std::move(target.node), node(*ast.kids[1], context), optional);
+    if (target.is_slot && !optional) {
         Steps steps = *target.at;
         steps.push_back({ast.text, -1});
         return slot(std::move(steps), context);
     }
-    return make_field(std::move(target.node), text_constant(ast.text));
+    return make_field(std::move(target.node), text_constant(ast.text), optional);
 }
 
-Compiler::Out Compiler::index(const Ast& ast, const Context& context) {
+Compiler::Out Compiler::index(const Ast& ast, const Context& context, bool optional) {
     Out target = any(*ast.kids[0], context);
     NodePtr key = node(*ast.kids[1], context);
     Val constant;
     if (constant_of(*key, constant)) {
         if (constant.kind == Kind::string) {
-            if (!target.is_slot) return make_field(std::move(target.node), constant);
+            if (!target.is_slot || optional) return make_field(std::move(target.node), constant, optional);
             Steps steps = *target.at;
             steps.push_back({std::string(constant.view()), -1});
             return slot(std::move(steps), context);
         }
         // Elements far back are looked for when they are asked for, not in every event.
-        if (constant.kind == Kind::integer && constant.integer >= 0 && constant.integer < 64 && target.is_slot &&
+        if (constant.kind == Kind::integer && constant.integer >= 0 && constant.integer < 64 && target.is_slot && !optional &&
             !target.at->empty()) {
             Steps steps = *target.at;
             steps.push_back({std::string(), constant.integer});
             return slot(std::move(steps), context);
         }
     }
-    return make_index(std::move(target.node), std::move(key));
+    return make_index(std::move(target.node), std::move(key), optional);
 }
 
-Compiler::Out Compiler::slice(const Ast& ast, const Context& context) {
+Compiler::Out Compiler::slice(const Ast& ast, const Context& context, bool optional) {
     NodePtr target = node(*ast.kids[0], context);
     constexpr const char* why = "a slice with several bounds";
     NodePtr from = ast.kids[1] == nullptr ? nullptr : single(*ast.kids[1], context, why);
     NodePtr to = ast.kids[2] == nullptr ? nullptr : single(*ast.kids[2], context, why);
-    return make_slice(std::move(target), std::move(from), std::move(to));
+    return make_slice(std::move(target), std::move(from), std::move(to), optional);
 }
 
 Compiler::Out Compiler::pipe(const Ast& ast, const Context& context) {
@@ -246,7 +246,17 @@ Compiler::Out Compiler::pipe(const Ast& ast, const Context& context) {
 Compiler::Out Compiler::attempt(const Ast& ast, const Context& context) {
     Context guarded = context;
     guarded.guarded = true;
-    NodePtr body = node(*ast.kids[0], guarded);
+    const Ast& tried = *ast.kids[0];
+    if (ast.op[0] == '?') {  // only the last step
+        switch (tried.kind) {
+            case AstKind::field: return field(tried, guarded, true);
+            case AstKind::index: return index(tried, guarded, true);
+            case AstKind::slice: return slice(tried, guarded, true);
+            case AstKind::iterate: return make_iterate(node(*tried.kids[0], guarded), true);
+            default: break;
+        }
+    }
+    NodePtr body = node(tried, guarded);
     if (ast.kids.size() < 2 || ast.kids[1] == nullptr) return make_try(std::move(body), nullptr, false);
     NodePtr handler = elsewhere(*ast.kids[1], context);
     Val constant;
@@ -289,7 +299,7 @@ Compiler::Out Compiler::object(const Ast& ast, const Context& context) {
                 steps.push_back({std::string(name.view()), -1});
                 value = slot(std::move(steps), context).node;
             } else {
-                value = make_field(nullptr, name);
+                value = make_field(nullptr, name, false);
             }
         }
         many += (key->is_single() ? 0u : 1u) + (value->is_single() ? 0u : 1u);

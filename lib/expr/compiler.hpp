@@ -67,9 +67,10 @@ private:
     Context closed(const Context& context) const;
 
     Out slot(Steps steps, const Context& context);
-    Out field(const Ast& ast, const Context& context);
-    Out index(const Ast& ast, const Context& context);
-    Out slice(const Ast& ast, const Context& context);
+    // With a `?` behind the step: `optional`.
+    Out field(const Ast& ast, const Context& context, bool optional = false);
+    Out index(const Ast& ast, const Context& context, bool optional = false);
+    Out slice(const Ast& ast, const Context& context, bool optional = false);
     Out pipe(const Ast& ast, const Context& context);
     Out attempt(const Ast& ast, const Context& context);
     Out string(const Ast& ast, const Context& context);

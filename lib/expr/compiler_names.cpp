@@ -199,7 +199,9 @@ std::unique_ptr<Binding> Compiler::pattern(const Pattern& pattern, Context& cont
         if (member.key == nullptr) {
             bound.key = make_constant(text_constant(member.variable));
         } else {
-            bound.key = single(*member.key, context, "a pattern with several keys in one place");
+            Context inside = context;
+            inside.base.reset();
+            bound.key = single(*member.key, inside, "a pattern with several keys in one place");
         }
         if (!member.variable.empty()) {
             Scope scope;

@@ -37,7 +37,8 @@ public:
     Expression& operator=(Expression&&) noexcept;
     ~Expression();
 
-    // Whether the expression gives something other than false and null. ErrorKind::data where it fails.
+    // Whether the expression gives something other than false and null: the first such result decides, and
+    // what comes after it is not asked for. ErrorKind::data where it fails before one.
     Result<bool> holds(std::string_view event, const Value* values);
     // All results, in order: their JSON texts, valid until the next call. A failure leaves none.
     Result<void> run(std::string_view event, const Value* values);

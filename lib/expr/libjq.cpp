@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "expr/libjq.hpp"
 
+#include "base/text.hpp"
+#include "expr/libjq_process.hpp"
+#include "io/fd.hpp"
+#include "time/duration.hpp"
+
 #include <fmt/format.h>
 #include <poll.h>
 #include <sched.h>
@@ -17,11 +22,6 @@
 #include <limits>
 #include <new>
 #include <optional>
-
-#include "base/text.hpp"
-#include "expr/libjq_process.hpp"
-#include "io/fd.hpp"
-#include "time/duration.hpp"
 
 namespace stream::expr {
 namespace {
@@ -122,7 +122,8 @@ Result<std::unique_ptr<Child>> Child::fork(const ProcessSettings& settings) {
     OwnedFd ours(ends[0]);
     OwnedFd theirs(ends[1]);
     const std::int64_t limit_us = std::max<std::int64_t>(settings.limits.time / ns_per_us, 1000);
-    const timeval limit{static_cast<time_t>(limit_us / 1'000'000), static_cast<suseconds_t>(limit_us % 1'000'000)};
+    const timeval limit{static_cast<time_t>(limit_us / 1'000'000),
+                        static_cast<suseconds_t>(limit_us % 1'000'000)};
     ::setsockopt(ours.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
     void* const memory =
         ::mmap(nullptr, sizeof(Channel), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -192,7 +193,8 @@ Outcome Child::send(std::string_view bytes, std::int64_t deadline) {
 Outcome Child::wait(short events, std::int64_t deadline) {
     const std::int64_t left = deadline - monotonic_ns();
     if (left <= 0) return Outcome::late;
-    const timespec timeout{static_cast<time_t>(left / ns_per_second), static_cast<long>(left % ns_per_second)};
+    const timespec timeout{static_cast<time_t>(left / ns_per_second),
+                           static_cast<long>(left % ns_per_second)};
     pollfd polled{socket_.get(), events, 0};
     ::ppoll(&polled, 1, &timeout, nullptr);
     return Outcome::answered;
@@ -275,12 +277,12 @@ Error Libjq::Impl::give_up(Outcome outcome, DurationNs time) {
         return {ErrorKind::data, fmt::format("took longer than {} in libjq", format_duration(time))};
     }
     if (status && WIFEXITED(*status) && WEXITSTATUS(*status) == exit_out_of_memory) {
-        return {ErrorKind::data,
-                fmt::format("took more than {} of memory in libjq", format_size(settings.limits.memory_bytes))};
+        return {ErrorKind::data, fmt::format("took more than {} of memory in libjq",
+                                             format_size(settings.limits.memory_bytes))};
     }
     if (status && WIFSIGNALED(*status)) {
-        return {ErrorKind::data,
-                fmt::format("libjq died on this event (signal {}; out of memory or stack?)", WTERMSIG(*status))};
+        return {ErrorKind::data, fmt::format("libjq died on this event (signal {}; out of memory or stack?)",
+                                             WTERMSIG(*status))};
     }
     return {ErrorKind::data, "libjq died on this event"};
 }
@@ -330,8 +332,8 @@ Result<void> Libjq::Impl::read(std::string_view answer, bool& readable) {
         case Status::too_deep:
             return fail(ErrorKind::data, "a result is nested deeper than libjq writes");
         case Status::too_much:
-            return fail(ErrorKind::data,
-                        fmt::format("its results are more than {}", format_size(settings.limits.output_bytes)));
+            return fail(ErrorKind::data, fmt::format("its results are more than {}",
+                                                     format_size(settings.limits.output_bytes)));
         case Status::not_compiled:
             return fail(ErrorKind::usage, std::string(record));
     }
@@ -361,7 +363,8 @@ Result<void> Libjq::run(std::string_view event) {
     if (const std::string_view number = rounded_number(event); !number.empty()) {
         return fail(ErrorKind::data, "jq would round the number " + printable(number, 40));
     }
-    if (event.size() > std::numeric_limits<int>::max()) return fail(ErrorKind::data, "it is too long for libjq");
+    if (event.size() > std::numeric_limits<int>::max())
+        return fail(ErrorKind::data, "it is too long for libjq");
     if (!impl.child) {
         if (const auto again = impl.start(); !again) {
             return fail(ErrorKind::io, "cannot start libjq again: " + again.error().message());

@@ -84,7 +84,8 @@ void limit_memory([[maybe_unused]] int statm, [[maybe_unused]] std::size_t bytes
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
     char text[64] = {};
     if (::pread(statm, text, sizeof text - 1, 0) <= 0) return;
-    const auto now = std::strtoull(text, nullptr, 10) * static_cast<unsigned long long>(::sysconf(_SC_PAGESIZE));
+    const auto now =
+        std::strtoull(text, nullptr, 10) * static_cast<unsigned long long>(::sysconf(_SC_PAGESIZE));
     if (now < std::numeric_limits<rlim_t>::max() - bytes) set_limit(RLIMIT_AS, now + bytes, for_good);
 #endif
 }
@@ -225,7 +226,8 @@ public:
         std::uint32_t number = 1;
         jq_ = jq_init();
         if (jq_ == nullptr) leave(exit_out_of_memory);
-        jq_set_nomem_handler(jq_, [](void*) { leave(exit_out_of_memory); }, nullptr);
+        jq_set_nomem_handler(
+            jq_, [](void*) { leave(exit_out_of_memory); }, nullptr);
         const bool compiled = compile();
         limit_memory(statm, settings_.limits.memory_bytes, true);
         ::close(statm);
@@ -241,9 +243,12 @@ public:
 
 private:
     bool compile() {
-        jq_set_error_cb(jq_, [](void* self, jv message) { static_cast<Process*>(self)->complain(message); }, this);
-        jq_set_debug_cb(jq_, [](void*, jv message) { jv_free(message); }, nullptr);
-        jq_set_input_cb(jq_, [](jq_state*, void*) { return jv_invalid(); }, nullptr);  // 1.6 asks whatever is there
+        jq_set_error_cb(
+            jq_, [](void* self, jv message) { static_cast<Process*>(self)->complain(message); }, this);
+        jq_set_debug_cb(
+            jq_, [](void*, jv message) { jv_free(message); }, nullptr);
+        jq_set_input_cb(
+            jq_, [](jq_state*, void*) { return jv_invalid(); }, nullptr);  // 1.6 asks whatever is there
         jq_set_attr(jq_, jv_string("JQ_LIBRARY_PATH"), jv_array());
         jq_set_attr(jq_, jv_string("JQ_ORIGIN"), jv_string("/"));
         jq_set_attr(jq_, jv_string("PROGRAM_ORIGIN"), jv_string("/"));
@@ -265,7 +270,11 @@ private:
         // On the program's first line, so that the numbers of its lines stay.
         char now[64];
         const char* const end = std::to_chars(now, now + sizeof now, settings_.now).ptr;
-        prefix_.append("def now: ").append(now, static_cast<std::size_t>(end - now)).append("; ").append(seconds_definition()).append(" ");
+        prefix_.append("def now: ")
+            .append(now, static_cast<std::size_t>(end - now))
+            .append("; ")
+            .append(seconds_definition())
+            .append(" ");
         program_ = prefix_ + settings_.program;
         if (jq_compile_args(jq_, program_.c_str(), named) != 0) return true;
         if (complaint_.empty()) complaint_ = "libjq does not compile it";
@@ -291,9 +300,11 @@ private:
             complaint_.erase(found, shell.size());
         }
         if (at == sentence.npos || newline == message.npos) return;
-        const auto number = std::strtoull(std::string(sentence.substr(at + place.size())).c_str(), nullptr, 10);
+        const auto number =
+            std::strtoull(std::string(sentence.substr(at + place.size())).c_str(), nullptr, 10);
         std::string_view line = program_;
-        for (std::uint64_t i = 1; i < number; ++i) line.remove_prefix(std::min(line.find('\n') + 1, line.size()));
+        for (std::uint64_t i = 1; i < number; ++i)
+            line.remove_prefix(std::min(line.find('\n') + 1, line.size()));
         line = line.substr(0, line.find('\n'));
         const std::size_t shown = message.size() - newline - 1;
         const std::size_t before = number == 1 ? prefix_.size() : 0;

@@ -33,10 +33,12 @@ NodePtr make_slot(std::size_t slot, std::vector<SlotStep> steps);
 
 // --- paths (nodes_path.cpp) --------------------------------------------------------------------------
 
-NodePtr make_field(NodePtr target, Val name);
-NodePtr make_index(NodePtr target, NodePtr index);
-NodePtr make_slice(NodePtr target, NodePtr from, NodePtr to);  // from and to single, or nullptr
-NodePtr make_iterate(NodePtr target);
+// `optional`: with a `?` behind the step, which gives nothing where it cannot be taken. That is no `try`:
+// what comes before the step may fail, and so may what comes after it.
+NodePtr make_field(NodePtr target, Val name, bool optional);
+NodePtr make_index(NodePtr target, NodePtr index, bool optional);
+NodePtr make_slice(NodePtr target, NodePtr from, NodePtr to, bool optional);  // from and to single, or nullptr
+NodePtr make_iterate(NodePtr target, bool optional);
 NodePtr make_recurse();                // ..
 NodePtr make_recurse_with(NodePtr f);  // recurse(f)
 // Those of update.cpp: the node must have paths (Node::has_paths).
@@ -60,7 +62,7 @@ NodePtr make_alternative(NodePtr first, NodePtr second);
 NodePtr make_try(NodePtr body, NodePtr handler, bool uses_message);
 NodePtr make_error(NodePtr value);  // nullptr: the input
 
-// What a value is taken apart into. `key` is a single node over the program's input.
+// What a value is taken apart into. `key` is a single node over that value.
 struct Binding {
     enum class Kind : std::uint8_t { variable, array, object };
     struct Member {
@@ -73,7 +75,7 @@ struct Binding {
     std::vector<std::unique_ptr<Binding>> items;
     std::vector<Member> members;
     // False: Run::error.
-    bool bind(Run& run, Val in, Val value) const;
+    bool bind(Run& run, Val value) const;
 };
 NodePtr make_bind(NodePtr source, std::unique_ptr<Binding> binding, NodePtr body);
 NodePtr make_reduce(NodePtr source, std::unique_ptr<Binding> binding, NodePtr init, NodePtr update);

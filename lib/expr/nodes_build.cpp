@@ -43,6 +43,7 @@ public:
             values[i] = parts_[i]->one(run, in);
             // Whether the failing part is reached depends on what the other gives.
             if (values[i].is_failed()) throw Punt{"an error beside several results"};
+            check(i, values[i]);
         }
         return parts_[many]->each(run, in, [&](Val value) {
             values[many] = value;
@@ -52,6 +53,7 @@ public:
 
 protected:
     virtual Val make(Run& run, Val in, const Val* values) const = 0;
+    virtual void check(std::size_t, Val) const {}
     std::vector<NodePtr> parts_;
 
 private:
@@ -118,7 +120,7 @@ public:
     }
 
     Val one(Run& run, Val in) const override {
-        if (!constant_ || keys_.size() > 12) return OfParts::one(run, in);
+        if (!constant_ || keys_.size() > 12) return in_order(run, in);
         // The usual object: names known and different.
         auto* members = run.arena.array<Member>(keys_.size());
         for (std::size_t i = 0; i < keys_.size(); ++i) {
@@ -135,13 +137,32 @@ protected:
     Val make(Run& run, Val, const Val* values) const override {
         ObjectBuilder builder(run.arena, parts_.size() / 2);
         for (std::size_t i = 0; i < parts_.size(); i += 2) {
-            if (!values[i].is_string()) return run.fail("object keys must be strings, not %A", values[i]);
+            // Whether it is reached depends on what the part of many results gives.
+            if (!values[i].is_string()) throw Punt{"a member's name that is no string"};
             builder.set(values[i], values[i + 1]);
         }
         return builder.finish();
     }
 
+    void check(std::size_t part, Val value) const override {
+        if (part % 2 == 0 && !value.is_string()) throw Punt{"a member's name that is no string"};
+    }
+
 private:
+    // A name that is none fails before the members behind it are looked at.
+    Val in_order(Run& run, Val in) const {
+        ObjectBuilder builder(run.arena, parts_.size() / 2);
+        for (std::size_t i = 0; i < parts_.size(); i += 2) {
+            const Val key = parts_[i]->one(run, in);
+            if (key.is_failed()) return key;
+            const Val value = parts_[i + 1]->one(run, in);
+            if (value.is_failed()) return value;
+            if (!key.is_string()) return run.fail("cannot use %A as a member's name", key);
+            builder.set(key, value);
+        }
+        return builder.finish();
+    }
+
     std::vector<Val> keys_;
     bool constant_ = false;
 };

@@ -206,18 +206,18 @@ public:
 
     Val one(Run& run, Val in) const override {
         const Val value = source_->one(run, in);
-        if (value.is_failed() || !binding_->bind(run, in, value)) return Val::failed();
+        if (value.is_failed() || !binding_->bind(run, value)) return Val::failed();
         return body_->one(run, in);
     }
     Flow each(Run& run, Val in, Emit emit) const override {
         return source_->each(run, in, [&](Val value) {
-            return binding_->bind(run, in, value) ? body_->each(run, in, emit) : Flow::fail;
+            return binding_->bind(run, value) ? body_->each(run, in, emit) : Flow::fail;
         });
     }
     bool has_paths() const override { return body_->has_paths(); }
     Flow paths(Run& run, const Place& in, EmitPlace emit) const override {
         return source_->each(run, in.value, [&](Val value) {
-            return binding_->bind(run, in.value, value) ? body_->paths(run, in, emit) : Flow::fail;
+            return binding_->bind(run, value) ? body_->paths(run, in, emit) : Flow::fail;
         });
     }
 
@@ -237,7 +237,7 @@ public:
         if (state.is_failed()) return state;
         const Flow flow = source_->each(run, in, [&](Val value) {
             run.step();
-            if (!binding_->bind(run, in, value)) return Flow::fail;
+            if (!binding_->bind(run, value)) return Flow::fail;
             state = update_->one(run, state);
             return state.is_failed() ? Flow::fail : Flow::more;
         });
@@ -262,7 +262,7 @@ public:
         if (state.is_failed()) return Flow::fail;
         return source_->each(run, in, [&](Val value) {
             run.step();
-            if (!binding_->bind(run, in, value)) return Flow::fail;
+            if (!binding_->bind(run, value)) return Flow::fail;
             state = update_->one(run, state);
             if (state.is_failed()) return Flow::fail;
             return extract_ == nullptr ? emit(state) : extract_->each(run, state, emit);
@@ -277,24 +277,24 @@ private:
 
 }  // namespace
 
-bool Binding::bind(Run& run, Val in, Val value) const {
+bool Binding::bind(Run& run, Val value) const {
     switch (kind) {
         case Kind::variable: run.vars[variable] = value; return true;
         case Kind::array:
             for (std::size_t i = 0; i < items.size(); ++i) {
                 const Val item = index_value(run, value, Val::of_integer(static_cast<std::int64_t>(i)));
-                if (item.is_failed() || !items[i]->bind(run, in, item)) return false;
+                if (item.is_failed() || !items[i]->bind(run, item)) return false;
             }
             return true;
         case Kind::object:
             for (const Member& member : members) {
-                const Val key = member.key->one(run, in);
+                const Val key = member.key->one(run, value);
                 if (key.is_failed()) return false;
                 if (!key.is_string()) throw Punt{"a pattern's key that is no string"};
                 const Val item = index_value(run, value, key);
                 if (item.is_failed()) return false;
                 if (member.variable >= 0) run.vars[static_cast<std::size_t>(member.variable)] = item;
-                if (member.value != nullptr && !member.value->bind(run, in, item)) return false;
+                if (member.value != nullptr && !member.value->bind(run, item)) return false;
             }
             return true;
     }

@@ -50,7 +50,8 @@ bool bound(Val value, std::int64_t size, std::int64_t otherwise, std::int64_t& a
 // A node over a target: what happens to each of its results.
 class Over : public Node {
 public:
-    explicit Over(NodePtr target) : Node(target == nullptr || target->is_single()), target_(std::move(target)) {}
+    Over(NodePtr target, bool optional)
+        : Node(!optional && (target == nullptr || target->is_single())), target_(std::move(target)), optional_(optional) {}
 
     Val one(Run& run, Val in) const override {
         const Val at = target_ == nullptr ? in : target_->one(run, in);
@@ -58,7 +59,8 @@ public:
     }
     Flow each(Run& run, Val in, Emit emit) const override {
         if (single_) return emit_one(one(run, in), emit);
-        return target_->each(run, in, [&](Val at) { return emit_one(apply(run, at, in), emit); });
+        if (target_ == nullptr) return stepped(apply(run, in, in), emit);
+        return target_->each(run, in, [&](Val at) { return stepped(apply(run, at, in), emit); });
     }
     bool has_paths() const override { return target_ == nullptr || target_->has_paths(); }
     Flow paths(Run& run, const Place& in, EmitPlace emit) const override {
@@ -69,12 +71,21 @@ public:
 protected:
     virtual Val apply(Run& run, Val at, Val in) const = 0;
     virtual Flow paths_at(Run& run, const Place& at, Val in, EmitPlace emit) const = 0;
+    Flow stepped(Val value, Emit emit) const {
+        if (value.is_failed()) return optional_ ? Flow::more : Flow::fail;
+        return emit(value);
+    }
+    Flow stepped(Run& run, const Place& at, Val key, Val value, EmitPlace emit) const {
+        if (value.is_failed()) return optional_ ? Flow::more : Flow::fail;
+        return emit(Place{step_to(run, at.path, key), value});
+    }
     NodePtr target_;
+    bool optional_;
 };
 
 class Field final : public Over {
 public:
-    Field(NodePtr target, Val name) : Over(std::move(target)), name_(name) {}
+    Field(NodePtr target, Val name, bool optional) : Over(std::move(target), optional), name_(name) {}
 
 protected:
     Val apply(Run& run, Val at, Val) const override {
@@ -85,8 +96,7 @@ protected:
         return at.is_null() ? at : run.fail(cannot_index, at, name_);
     }
     Flow paths_at(Run& run, const Place& at, Val in, EmitPlace emit) const override {
-        const Val value = apply(run, at.value, in);
-        return value.is_failed() ? Flow::fail : emit(Place{step_to(run, at.path, name_), value});
+        return stepped(run, at, name_, apply(run, at.value, in), emit);
     }
 
 private:
@@ -95,13 +105,15 @@ private:
 
 class Index final : public Over {
 public:
-    Index(NodePtr target, NodePtr index) : Over(std::move(target)), index_(std::move(index)) { single_ = single_ && index_->is_single(); }
+    Index(NodePtr target, NodePtr index, bool optional) : Over(std::move(target), optional), index_(std::move(index)) {
+        single_ = single_ && index_->is_single();
+    }
 
     Flow each(Run& run, Val in, Emit emit) const override {
         if (single_) return emit_one(one(run, in), emit);
         const auto over_targets = [&](Val key) {
-            if (target_ == nullptr) return emit_one(index_value(run, in, key), emit);
-            return target_->each(run, in, [&](Val at) { return emit_one(index_value(run, at, key), emit); });
+            if (target_ == nullptr) return stepped(index_value(run, in, key), emit);
+            return target_->each(run, in, [&](Val at) { return stepped(index_value(run, at, key), emit); });
         };
         // jq takes the target's results in turn for each result of the index.
         return index_->each(run, in, over_targets);
@@ -118,8 +130,7 @@ protected:
     Flow paths_at(Run& run, const Place& at, Val in, EmitPlace emit) const override {
         return index_->each(run, in, [&](Val key) {
             if (!key.is_string() && !key.is_number()) throw Punt{"a path through a slice or a search"};
-            const Val value = index_value(run, at.value, key);
-            return value.is_failed() ? Flow::fail : emit(Place{step_to(run, at.path, key), value});
+            return stepped(run, at, key, index_value(run, at.value, key), emit);
         });
     }
 
@@ -129,8 +140,19 @@ private:
 
 class Slice final : public Over {
 public:
-    Slice(NodePtr target, NodePtr from, NodePtr to) : Over(std::move(target)), from_(std::move(from)), to_(std::move(to)) {}
+    Slice(NodePtr target, NodePtr from, NodePtr to, bool optional)
+        : Over(std::move(target), optional), from_(std::move(from)), to_(std::move(to)) {}
     bool has_paths() const override { return false; }
+    // The bounds may fail, which no `?` behind the slice catches.
+    Flow each(Run& run, Val in, Emit emit) const override {
+        if (single_) return emit_one(one(run, in), emit);
+        const Val from = from_ == nullptr ? Val::null() : from_->one(run, in);
+        if (from.is_failed()) return Flow::fail;
+        const Val to = to_ == nullptr ? Val::null() : to_->one(run, in);
+        if (to.is_failed()) return Flow::fail;
+        if (target_ == nullptr) return stepped(slice_value(run, in, from, to), emit);
+        return target_->each(run, in, [&](Val at) { return stepped(slice_value(run, at, from, to), emit); });
+    }
 
 protected:
     Val apply(Run& run, Val at, Val in) const override {
@@ -147,15 +169,15 @@ private:
 
 class Iterate final : public Node {
 public:
-    explicit Iterate(NodePtr target) : Node(false), target_(std::move(target)) {}
+    Iterate(NodePtr target, bool optional) : Node(false), target_(std::move(target)), optional_(optional) {}
 
     Flow each(Run& run, Val in, Emit emit) const override {
-        if (target_ == nullptr) return each_item(run, in, emit);
+        if (target_ == nullptr) return items_of(run, in, emit);
         if (target_->is_single()) {
             const Val at = target_->one(run, in);
-            return at.is_failed() ? Flow::fail : each_item(run, at, emit);
+            return at.is_failed() ? Flow::fail : items_of(run, at, emit);
         }
-        return target_->each(run, in, [&](Val at) { return each_item(run, at, emit); });
+        return target_->each(run, in, [&](Val at) { return items_of(run, at, emit); });
     }
     bool has_paths() const override { return target_ == nullptr || target_->has_paths(); }
     Flow paths(Run& run, const Place& in, EmitPlace emit) const override {
@@ -164,7 +186,11 @@ public:
     }
 
 private:
-    static Flow items(Run& run, const Place& at, EmitPlace emit) {
+    Flow items_of(Run& run, Val at, Emit emit) const {
+        if (optional_ && !at.is_array() && !at.is_object()) return Flow::more;
+        return each_item(run, at, emit);
+    }
+    Flow items(Run& run, const Place& at, EmitPlace emit) const {
         if (at.value.is_array()) {
             std::int64_t i = 0;
             for (const Val item : array_of(run.arena, at.value)) {
@@ -182,11 +208,13 @@ private:
             }
             return Flow::more;
         }
+        if (optional_) return Flow::more;
         run.fail(cannot_iterate, at.value);
         return Flow::fail;
     }
 
     NodePtr target_;
+    bool optional_;
 };
 
 // `..`: a value, then what is in it, depth first.
@@ -198,22 +226,17 @@ public:
     Flow paths(Run& run, const Place& in, EmitPlace emit) const override { return walk_paths(run, in, emit, 0); }
 
 private:
-    // jq 1.6 takes an error after an inner value for one of its own `.[]?`, 1.7 does not.
-    static Flow passed(Flow flow, unsigned depth) {
-        if (flow == Flow::fail && depth > 0) throw Punt{"an error after `..`"};
-        return flow;
-    }
     static Flow walk(Run& run, Val at, Emit emit, unsigned depth) {
         if (depth > 1100) throw LimitReached{"depth"};
         run.step();
-        const Flow flow = passed(emit(at), depth);
+        const Flow flow = emit(at);
         if (flow != Flow::more || !(at.is_array() || at.is_object())) return flow;
         return each_item(run, at, [&](Val item) { return walk(run, item, emit, depth + 1); });
     }
     static Flow walk_paths(Run& run, const Place& at, EmitPlace emit, unsigned depth) {
         if (depth > 1100) throw LimitReached{"depth"};
         run.step();
-        Flow flow = passed(emit(at), depth);
+        Flow flow = emit(at);
         if (flow != Flow::more) return flow;
         if (at.value.is_array()) {
             std::int64_t i = 0;
@@ -342,12 +365,16 @@ std::size_t count_of(Run& run, Val container) {
     return object_of(run.arena, container).size;
 }
 
-NodePtr make_field(NodePtr target, Val name) { return std::make_unique<Field>(std::move(target), name); }
-NodePtr make_index(NodePtr target, NodePtr index) { return std::make_unique<Index>(std::move(target), std::move(index)); }
-NodePtr make_slice(NodePtr target, NodePtr from, NodePtr to) {
-    return std::make_unique<Slice>(std::move(target), std::move(from), std::move(to));
+NodePtr make_field(NodePtr target, Val name, bool optional) {
+    return std::make_unique<Field>(std::move(target), name, optional);
 }
-NodePtr make_iterate(NodePtr target) { return std::make_unique<Iterate>(std::move(target)); }
+NodePtr make_index(NodePtr target, NodePtr index, bool optional) {
+    return std::make_unique<Index>(std::move(target), std::move(index), optional);
+}
+NodePtr make_slice(NodePtr target, NodePtr from, NodePtr to, bool optional) {
+    return std::make_unique<Slice>(std::move(target), std::move(from), std::move(to), optional);
+}
+NodePtr make_iterate(NodePtr target, bool optional) { return std::make_unique<Iterate>(std::move(target), optional); }
 NodePtr make_recurse() { return std::make_unique<Recurse>(); }
 NodePtr make_recurse_with(NodePtr f) { return std::make_unique<RecurseWith>(std::move(f)); }
 

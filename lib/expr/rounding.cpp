@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "expr/libjq.hpp"
+#include "json/number.hpp"
+
 #include <cmath>
 #include <cstring>
 #include <string>
-
-#include "expr/libjq.hpp"
-#include "json/number.hpp"
 
 namespace stream::expr {
 namespace {
@@ -55,7 +55,8 @@ std::string_view rounded_number(std::string_view json) {
             }
             const bool has_exponent = at != end && (*at == 'e' || *at == 'E');
             if (has_exponent) {
-                while (at != end && (is_digit(*at) || *at == 'e' || *at == 'E' || *at == '+' || *at == '-')) ++at;
+                while (at != end && (is_digit(*at) || *at == 'e' || *at == 'E' || *at == '+' || *at == '-'))
+                    ++at;
             }
             if (digits <= digits_that_fit && !has_exponent) continue;
             const std::string_view number(begin, static_cast<std::size_t>(at - begin));

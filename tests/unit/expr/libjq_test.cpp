@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "expr/libjq.hpp"
 
+#include "expr/libjq_process.hpp"
+
 #include <dirent.h>
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -15,8 +17,6 @@
 #include <filesystem>
 #include <fstream>
 #include <set>
-
-#include "expr/libjq_process.hpp"
 
 namespace stream::expr {
 namespace {
@@ -40,7 +40,8 @@ Libjq started(std::string_view program, const LibjqLimits& limits = {}, const Ar
 std::string shown(Libjq& jq, std::string_view event) {
     const auto run = jq.run(event);
     std::string text;
-    for (const std::string_view result : jq.results()) text += (text.empty() ? "" : " ") + std::string(result);
+    for (const std::string_view result : jq.results())
+        text += (text.empty() ? "" : " ") + std::string(result);
     if (run) return text;
     EXPECT_EQ(run.error().kind(), ErrorKind::data);
     return text + (text.empty() ? "" : " ") + (jq.raised() ? "error: " : "failed: ") + run.error().message();
@@ -136,8 +137,10 @@ TEST(Libjq, TheEnvironmentIsOursAndHomeHasNoSay) {
     EXPECT_EQ(shown("$ENV.HOME == env.HOME, env.HOME", "{}"), "true \"" + home + "\"");
     EXPECT_EQ(complaint("mine"), "mine/0 is not defined (line 1, column 1)");
     ::unsetenv("LIBJQ_TEST");
-    if (before == nullptr) ::unsetenv("HOME");
-    else ::setenv("HOME", saved.c_str(), 1);
+    if (before == nullptr)
+        ::unsetenv("HOME");
+    else
+        ::setenv("HOME", saved.c_str(), 1);
     std::filesystem::remove_all(home);
 }
 
@@ -146,14 +149,17 @@ TEST(Libjq, LocalTimeNeedsNoFile) {
     const std::string saved = before == nullptr ? "" : before;
     ::setenv("TZ", "Asia/Kolkata", 1);
     EXPECT_EQ(shown("0 | strflocaltime(\"%H:%M %Z\"), (localtime | .[3:5])", "{}"), R"("05:30 IST" [5,30])");
-    if (before == nullptr) ::unsetenv("TZ");
-    else ::setenv("TZ", saved.c_str(), 1);
+    if (before == nullptr)
+        ::unsetenv("TZ");
+    else
+        ::setenv("TZ", saved.c_str(), 1);
     ::tzset();
 }
 
 TEST(Libjq, NumbersThatItWouldRound) {
     Libjq jq = started(".a");
-    EXPECT_EQ(shown(jq, R"({"a":1499816949527975237})"), "failed: jq would round the number 1499816949527975237");
+    EXPECT_EQ(shown(jq, R"({"a":1499816949527975237})"),
+              "failed: jq would round the number 1499816949527975237");
     EXPECT_EQ(shown(jq, R"({"a":1e400})"), "failed: jq would round the number 1e400");
     const std::string longer(50, '7');
     EXPECT_EQ(shown(jq, "{\"a\":" + longer + "}"),
@@ -195,7 +201,8 @@ TEST(Libjq, WhatItCannotReadOrWrite) {
 
 TEST(Libjq, BigEventsAndBigResults) {
     Libjq jq = started("(.a | length), .a");
-    for (const std::size_t size : {1u, 65'000u, 65'526u, 65'527u, 65'528u, 65'529u, 65'536u, 70'000u, 200'000u, 16u << 20}) {
+    for (const std::size_t size :
+         {1u, 65'000u, 65'526u, 65'527u, 65'528u, 65'529u, 65'536u, 70'000u, 200'000u, 16u << 20}) {
         const std::string text = "\"" + std::string(size, 'x') + "\"";
         const auto run = jq.run("{\"a\":" + text + "}");
         ASSERT_TRUE(run) << run.error().message();
@@ -251,8 +258,9 @@ TEST(Libjq, MemoryIsLimited) {
     LibjqLimits limits;
     limits.time = 60 * ns_per_second;
     limits.memory_bytes = 64u << 20;
-    Libjq jq = started(R"(if .range then [range(1e9)] elif .text then "x" * 1e9 elif .deep then def f: 1 + f; f else .a end)",
-                       limits);
+    Libjq jq = started(
+        R"(if .range then [range(1e9)] elif .text then "x" * 1e9 elif .deep then def f: 1 + f; f else .a end)",
+        limits);
     for (const std::string_view event : {R"({"range":1})", R"({"text":1})", R"({"deep":1})"}) {
         EXPECT_EQ(shown(jq, event), "failed: took more than 64MiB of memory in libjq") << event;
         EXPECT_EQ(shown(jq, R"({"a":5})"), "5");
@@ -277,7 +285,8 @@ TEST(Libjq, AProcessThatDiesIsReplaced) {
     for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGQUIT}) ::kill(*children.begin(), number);
     EXPECT_EQ(shown(jq, R"({"a":2})"), "2");
     ::kill(*children.begin(), SIGSEGV);
-    EXPECT_EQ(shown(jq, R"({"a":3})"), "failed: libjq died on this event (signal 11; out of memory or stack?)");
+    EXPECT_EQ(shown(jq, R"({"a":3})"),
+              "failed: libjq died on this event (signal 11; out of memory or stack?)");
     EXPECT_EQ(shown(jq, R"({"a":4})"), "4");
 }
 
@@ -339,33 +348,61 @@ TEST(Seconds, Forms) {
         {R"("01/Jan/1970:00:00:00 +0000")", "0"},
     };
     for (const auto& [json, seconds] : table) EXPECT_EQ(of(json), seconds) << json;
-    for (const std::string_view json :
-         {R"("")", R"("x")", "null", "true", "[]", "{}", R"("2015-05-17")", R"("2015-02-29T00:00:00Z")",
-          R"("1900-02-29T00:00:00Z")", R"("2015-13-01T00:00:00Z")", R"("2015-00-01T00:00:00Z")",
-          R"("2015-04-31T00:00:00Z")", R"("2015-04-00T00:00:00Z")", R"("2015-05-17T24:00:00Z")",
-          R"("2015-05-17T10:60:00Z")", R"("2015-05-17T10:05:61Z")", R"("2015-05-17T10:05:03.Z")",
-          R"("2015-05-17T10:05:03.1234567890Z")", R"("2015-05-17T10:05:03+24:00")",
-          R"("2015-05-17T10:05:03+01:")", R"("2015-05-17T10:05:03Z\n")", R"("2015-05-17T10:05:03Zx")",
-          R"("17/Mai/2015:10:05:03 +0000")", R"("31/Jun/2015:10:05:03 +0000")", R"("17/May/2015:10:05:03")",
-          R"("nan")", R"("1e400")", R"(" 1")", R"("+1")", R"("1.")", R"("0x10")", R"("12\u0000")"}) {
+    for (const std::string_view json : {R"("")",
+                                        R"("x")",
+                                        "null",
+                                        "true",
+                                        "[]",
+                                        "{}",
+                                        R"("2015-05-17")",
+                                        R"("2015-02-29T00:00:00Z")",
+                                        R"("1900-02-29T00:00:00Z")",
+                                        R"("2015-13-01T00:00:00Z")",
+                                        R"("2015-00-01T00:00:00Z")",
+                                        R"("2015-04-31T00:00:00Z")",
+                                        R"("2015-04-00T00:00:00Z")",
+                                        R"("2015-05-17T24:00:00Z")",
+                                        R"("2015-05-17T10:60:00Z")",
+                                        R"("2015-05-17T10:05:61Z")",
+                                        R"("2015-05-17T10:05:03.Z")",
+                                        R"("2015-05-17T10:05:03.1234567890Z")",
+                                        R"("2015-05-17T10:05:03+24:00")",
+                                        R"("2015-05-17T10:05:03+01:")",
+                                        R"("2015-05-17T10:05:03Z\n")",
+                                        R"("2015-05-17T10:05:03Zx")",
+                                        R"("17/Mai/2015:10:05:03 +0000")",
+                                        R"("31/Jun/2015:10:05:03 +0000")",
+                                        R"("17/May/2015:10:05:03")",
+                                        R"("nan")",
+                                        R"("1e400")",
+                                        R"(" 1")",
+                                        R"("+1")",
+                                        R"("1.")",
+                                        R"("0x10")",
+                                        R"("12\u0000")"}) {
         EXPECT_EQ(of(json), "error: not a time: " + std::string(json));
     }
-    EXPECT_EQ(of("\"" + std::string(60, 'y') + "\""), "error: not a time: \"" + std::string(39, 'y') + "\u2026");
+    EXPECT_EQ(of("\"" + std::string(60, 'y') + "\""),
+              "error: not a time: \"" + std::string(39, 'y') + "\u2026");
 }
 
 // Each day's first second for some centuries, against what the days before it came to.
 TEST(Seconds, EveryDay) {
     LibjqLimits limits;
     limits.time = 120 * ns_per_second;
-    Libjq jq = started(R"([.days[] | seconds] as $s | [range(1; $s | length) | $s[.] - $s[. - 1]] | unique)", limits);
+    Libjq jq = started(R"([.days[] | seconds] as $s | [range(1; $s | length) | $s[.] - $s[. - 1]] | unique)",
+                       limits);
     std::string days;
     int count = 0;
     for (int year = 1899; year <= 2101; ++year) {
         for (int month = 1; month <= 12; ++month) {
             const bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-            const int length = month == 2 ? (leap ? 29 : 28) : month == 4 || month == 6 || month == 9 || month == 11 ? 30 : 31;
+            const int length = month == 2                                              ? (leap ? 29 : 28)
+                               : month == 4 || month == 6 || month == 9 || month == 11 ? 30
+                                                                                       : 31;
             for (int day = 1; day <= length; ++day, ++count) {
-                days += fmt::format("{}\"{:04}-{:02}-{:02}T00:00:00Z\"", count == 0 ? "" : ",", year, month, day);
+                days +=
+                    fmt::format("{}\"{:04}-{:02}-{:02}T00:00:00Z\"", count == 0 ? "" : ",", year, month, day);
             }
         }
     }
