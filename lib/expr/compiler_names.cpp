@@ -42,7 +42,6 @@ constexpr Definition definitions[] = {
     {"leaf_paths", 0, "def leaf_paths: paths(scalars); ."},
     {"map_values", 1, "def map_values(f): .[] |= f; ."},
     {"IN", 1, "def IN(s): any(s == .; .); ."},
-    {"IN", 2, "def IN(src; s): any(src == s; .); ."},
 };
 
 constexpr std::pair<std::string_view, KeyedKind> keyed[] = {

@@ -298,7 +298,7 @@ Val index_value(Run& run, Val target, Val key) {
         return element_of(run.arena, target, index, found);
     }
     if (target.is_null() && (key.is_string() || key.is_number())) return target;
-    if (key.is_object() && (target.is_null() || target.is_array())) throw Punt{"an object as an index"};
+    if (key.is_object() && (target.is_null() || target.is_array() || target.is_string())) throw Punt{"an object as an index"};
     if (key.is_array() && target.is_array()) throw Punt{"an array as an index"};
     return run.fail(key.is_string() ? cannot_index : "cannot index %a with %b", target, key);
 }

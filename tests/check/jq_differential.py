@@ -1257,8 +1257,10 @@ class Comparison:
             return
         self.counts["compiled"] += ours["compiled"]
         self.counts["compiled, some events left to libjq"] += ours["compiled"] and ours["left_to_libjq"] > 0
-        if ours["holds_differs"]:
-            self.case(label, "holds() is not what run() says", node, events[ours["holds_differs"][0]], "", "", libjq, None)
+        # holds() may be through before run() meets an event that is refused, or a limit.
+        holds = [at for at in ours["holds_differs"] if not re.search(REFUSED.pattern + "|" + LIMIT.pattern.lstrip("^"), ours["events"][at])]
+        if holds:
+            self.case(label, "holds() is not what run() says", node, events[holds[0]], ours["events"][holds[0]], "", libjq, None)
         seen = False
         for number, (mine, other) in enumerate(zip(ours["events"], theirs["events"])):
             self.counts["answers"] += 1
@@ -1326,7 +1328,7 @@ del(.[0]) del(.a) del(.[]?) delpaths([["a"]]) delpaths([[0]]) to_entries[].key w
 limit(2;.[]?) first(.[]?) isempty(.[]?) [.[]?|tostring] tojson|fromjson @json|fromjson [splits(",")?] min_by(.) max_by(length) sort_by(.a?) group_by(type) any(.==1) all(.!=null)
 flatten(1) flatten(0) flatten(-1) [limit(3;range(.))] indices(1) indices("a") index(",") rindex("b") inside([1,2,3]) ltrimstr("a") rtrimstr("c") startswith("a") endswith("c") split(",")
 join(",") join(null) test("b") [match("b*";"g")] capture("(?<x>a)(?<y>z)?") scan("[a-z]") sub("b";"-") gsub("[ab]";"<\\(.)>") ascii_downcase|explode tojson|length
-if.then"t"else"f"end .//"d" try.catch"c" [.?] .["a","b"]? .[[1]]? input_line_number? bsearch(1) IN(1,"a",null) has(0)? has("a")? contains([]) contains("") .[.]?
+if.then"t"else"f"end .//"d" try.catch"c" [.?] .["a","b"]? .[[1]]? bsearch(1) IN(1,"a",null) has(0)? has("a")? contains([]) contains("") .[.]?
 todate|fromdate todate? @sh"x\(.)" @html"<\(.)>" "\(.)" {a:.} {(.):1}? [.,.]|unique reduce.[]?as$x(0;.+1) foreach.[]?as$x(0;.+1) .as[$x,{a:$y}]?//$x|[$x,$y] .as{a:$x}|$x .as[$x,[$y]]|$y
 $__loc__.line splits("a";"g")? tojson|.[0:9] getpath(["a"])? tostream|select(length==2) strflocaltime("%H_%Z")? gsub("\\s+";"") ascii_upcase? @base64|@base64d @base32|@base32d
 limit(0;.[]?) limit(-1;.[]?) until(true;.) [while(false;.)] INDEX(.a?)? JOIN({};.)? isvalid(.a)? env.PAGER $ENV.PAGER input_filename? truncate_stream(1;.)? tojson|tojson""".split()
@@ -1564,7 +1566,7 @@ def broken_programs(comparison, r, nodes):
 def show(case, comparison, quick):
     label, what, node, event, mine, other, libjq, wild = case
     program = str(node)
-    if not quick and isinstance(mine, str) and isinstance(other, tuple):
+    if not quick and isinstance(other, tuple):
         program, event, found = Minimiser(comparison.evaluator, libjq).smallest(node, event)
         if found:
             _, mine, other = found
