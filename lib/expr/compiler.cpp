@@ -3,6 +3,7 @@
 
 #include "expr/compiler_scope.hpp"
 #include "expr/val_number.hpp"
+#include "json/canonical.hpp"
 #include "json/number.hpp"
 
 namespace stream::expr {
@@ -303,6 +304,7 @@ Compiler::Out Compiler::object(const Ast& ast, const Context& context) {
             }
         }
         many += (key->is_single() ? 0u : 1u) + (value->is_single() ? 0u : 1u);
+        if (constant_of(*key, constant)) key = make_constant(name_constant(constant));
         members.push_back({std::move(key), std::move(value)});
     }
     if (many > 1) throw NotCompiled{"an object of several members with several results each", ast.begin};
@@ -328,6 +330,14 @@ Function Compiler::format_function(std::string_view name) {
         if (builtin.name == name) return builtin.function;
     }
     return nullptr;
+}
+
+// A member's name as it is written.
+Val Compiler::name_constant(Val name) {
+    std::string text;
+    append_quoted(text, utf8_of(constants_, name));
+    if (text.find('\\') != std::string::npos) return name;
+    return Val::of_text(Kind::string_text, constants_.copy(text), false);
 }
 
 Val Compiler::text_constant(std::string_view text) { return Val::of_string(constants_.copy(text)); }

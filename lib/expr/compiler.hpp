@@ -92,6 +92,7 @@ private:
     std::unique_ptr<Binding> pattern(const Pattern& pattern, Context& context, const std::optional<Steps>& at);
     NodePtr number(const std::string& text);
     Val text_constant(std::string_view text);
+    Val name_constant(Val name);
     Val environment();
     const Scope* add(Scope scope);
     void count_one(const Ast& ast);

@@ -84,6 +84,11 @@ struct Expression::Impl {
     Result<void> punted(const Punt& punt, std::string_view event) {
         ++punts;
         last_punt = punt.why;
+        if (!settings.fall_back) {
+            results.clear();
+            before_failure = 0;
+            return fail(ErrorKind::data, std::string("left to libjq (") + punt.why + ")");
+        }
         return run_libjq(event);
     }
 
@@ -196,7 +201,10 @@ Result<Expression> Expression::make(std::string_view program, const Settings& se
     } else {
         impl->why_not = "not asked for";
     }
-    if (impl->root == nullptr) STREAM_TRY(impl->start_libjq());
+    if (impl->root == nullptr) {
+        if (!settings.fall_back) return fail(ErrorKind::usage, caret("not compiled: " + impl->why_not, impl->program, impl->why_begin));
+        STREAM_TRY(impl->start_libjq());
+    }
     return Expression(std::move(impl));
 }
 

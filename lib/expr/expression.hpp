@@ -27,6 +27,7 @@ struct Settings {
     DurationNs libjq_time = 5 * ns_per_second;
     std::size_t libjq_memory_bytes = 512u << 20;
     bool compile = true;                   // false: all in libjq (tests)
+    bool fall_back = true;                 // false: nothing in libjq; what is not compiled is an error (tests)
 };
 
 class Expression {

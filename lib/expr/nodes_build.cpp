@@ -110,7 +110,7 @@ public:
         constant_ = true;
         for (std::size_t i = 0; i < parts_.size(); i += 2) {
             Val key;
-            constant_ = constant_ && constant_of(*parts_[i], key) && key.kind == Kind::string;
+            constant_ = constant_ && constant_of(*parts_[i], key) && key.kind == Kind::string_text;
             if (!constant_) return;
             keys_.push_back(key);
             names.push_back(key.view());

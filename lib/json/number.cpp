@@ -269,8 +269,14 @@ void append_double(std::string& out, double value) {
         append_int64(out, static_cast<std::int64_t>(value));
         return;
     }
+    char text[48];
+    if (const double size = std::fabs(value); size >= 1e-6 && size < exact_integers) {
+        // The usual fraction: the shortest digits that read back, no exponent.
+        const auto plain = std::to_chars(text, text + sizeof text, value, std::chars_format::fixed);
+        out.append(text, static_cast<std::size_t>(plain.ptr - text));
+        return;
+    }
     // The shortest digits that read back as this double, as d.ddde±xx.
-    char text[32];
     const auto result = std::to_chars(text, text + sizeof text, value, std::chars_format::scientific);
     const std::string_view shortest(text, static_cast<std::size_t>(result.ptr - text));
     const Parts parts = split(shortest);

@@ -19,6 +19,8 @@ import statistics
 import subprocess
 import sys
 
+import expressions
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 WINDOW = "stream-window tumbling 1m --by path count sum:bytes"
@@ -305,6 +307,12 @@ def memory_table(a, count):
     if is_there(a, "stream-cat"):
         full = rss(f"stream-cat {file}")
         add("stream-cat, peak RSS", full and full / (1 << 20), 16, "MiB")
+    if is_there(a, "stream-filter"):
+        full = rss(f"stream-filter '.status >= 500' {file}")
+        add("stream-filter, peak RSS", full and full / (1 << 20), 16, "MiB")
+    if is_there(a, "stream-map"):
+        full = rss(f"stream-map '{{path, kb: (.bytes / 1024)}}' {file}")
+        add("stream-map, peak RSS", full and full / (1 << 20), 16, "MiB")
     if is_there(a, "stream-window"):
         add("a window group with count and sum, beside its key (16 bytes)",
             growth("stream-window all --memory 4GiB --by id count sum:bytes", count, 16), 100, "bytes")
@@ -410,11 +418,12 @@ def arguments():
     p.add_argument("--bin", default=os.path.join(ROOT, "build/release/bin"), help="where the tools are")
     p.add_argument("--events", type=int, default=2_000_000)
     p.add_argument("--file", help="this file instead of a generated one")
+    p.add_argument("--data", default=os.path.join(ROOT, "../shared/data"), help="where the real events are")
     p.add_argument("--rounds", type=int, default=5)
     p.add_argument("--slow-rounds", type=int, default=1, help="of jq and Miller")
     p.add_argument("--skip-peers", action="store_true", help="leave jq and Miller out")
     p.add_argument("--only", default="", metavar="REGEX", help="contenders whose 'JOB NAME' matches")
-    p.add_argument("--sections", default="jobs,start,memory,latency", help="which of them")
+    p.add_argument("--sections", default="jobs,expressions,start,memory,latency", help="which of them")
     p.add_argument("--latency-rate", type=int, default=10_000)
     p.add_argument("--latency-seconds", type=int, default=10)
     p.add_argument("--write", action="store_true", help="into docs/benchmarks.md")
@@ -452,6 +461,10 @@ def measure(a):
                         say(f"WRONG    {c.job}: {c.name}: {problem}")
                         all_agree = False
         lines += target_table(everyone)
+    if "expressions" in sections:
+        table, fine = expressions.table(a, timed, say, row)
+        lines += table
+        all_agree = all_agree and fine
     if "start" in sections:
         lines += start_table(a)
     if "memory" in sections:
