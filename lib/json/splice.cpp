@@ -43,7 +43,8 @@ bool copy_without(std::string& out, const Value& container, Steps steps) {
             if (steps.size() == 1) {
                 removed = true;
                 any = true;
-                out.append(text.substr(copied, (kept_before ? after_previous : begin) - copied));
+                const std::size_t up_to = kept_before ? after_previous : begin;
+                if (up_to > copied) out.append(text.substr(copied, up_to - copied));
                 copied = end;
                 if (!kept_before) {
                     // The first one takes the comma behind it along, and the space up to the next.
