@@ -187,7 +187,7 @@ Result<Expression> Expression::make(std::string_view program, const Settings& se
         try {
             impl->compiler = std::make_unique<Compiler>(impl->settings, extended, impl->constants);
             impl->root = impl->compiler->compile(*impl->ast);
-            for (std::size_t i = fields.size(); i < extended.size(); ++i) impl->reads.push_back(extended.name(i));
+            for (std::size_t i = fields.size(); i < extended.size(); ++i) impl->reads.push_back(extended.name(i).starts_with('.') ? extended.name(i) : "." + extended.name(i));
             impl->state.emplace(impl->settings.memory_bytes, impl->settings.steps, impl->compiler->variables());
             fields = std::move(extended);
         } catch (const NotCompiled& reason) {
