@@ -329,10 +329,10 @@ std::optional<Compiler::Out> Compiler::special(const Ast& ast, const Context& co
         NodePtr update = single(kid(1), closed(inside), why);
         return Out{name == "until" ? make_until(std::move(condition), std::move(update)) : make_while(std::move(condition), std::move(update))};
     }
-    if (is("repeat", 1)) return Out{make_repeat(single(kid(0), closed(inside), "a loop's step that may give several results, or none"))};
     if ((name == "any" || name == "all") && arity == 2) {
         NodePtr generator = node(kid(0), closed(context));
-        return Out{make_any_all(name == "any", std::move(generator), node(kid(1), closed(inside)))};
+        // jq 1.6 counts the condition's results.
+        return Out{make_any_all(name == "any", std::move(generator), single(kid(1), closed(inside), "any or all with several results of a condition"))};
     }
     for (const auto& [word, kind] : keyed) {
         const bool by = word.ends_with("_by");

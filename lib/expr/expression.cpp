@@ -197,6 +197,9 @@ Result<Expression> Expression::make(std::string_view program, const Settings& se
         } catch (const LimitReached&) {
             impl->root.reset();
             impl->why_not = "its constants are too large";
+        } catch (const Punt& punt) {
+            impl->root.reset();
+            impl->why_not = punt.why;
         }
     } else {
         impl->why_not = "not asked for";

@@ -97,7 +97,6 @@ NodePtr make_break(const Label& label);
 NodePtr make_range(NodePtr from, NodePtr to, NodePtr by);  // single; by nullptr: 1
 NodePtr make_until(NodePtr condition, NodePtr update);      // single
 NodePtr make_while(NodePtr condition, NodePtr update);      // single
-NodePtr make_repeat(NodePtr update);                        // single
 NodePtr make_any_all(bool any, NodePtr generator, NodePtr condition);
 // sort_by group_by unique_by min_by max_by: over the input array, `key` any node.
 enum class KeyedKind : std::uint8_t { sort, group, unique, min, max };

@@ -43,7 +43,7 @@ public:
             values[i] = parts_[i]->one(run, in);
             // Whether the failing part is reached depends on what the other gives.
             if (values[i].is_failed()) throw Punt{"an error beside several results"};
-            check(i, values[i]);
+            check(run, i, values[i]);
         }
         return parts_[many]->each(run, in, [&](Val value) {
             values[many] = value;
@@ -53,7 +53,7 @@ public:
 
 protected:
     virtual Val make(Run& run, Val in, const Val* values) const = 0;
-    virtual void check(std::size_t, Val) const {}
+    virtual void check(Run&, std::size_t, Val) const {}
     std::vector<NodePtr> parts_;
 
 private:
@@ -144,7 +144,7 @@ protected:
         return builder.finish();
     }
 
-    void check(std::size_t part, Val value) const override {
+    void check(Run&, std::size_t part, Val value) const override {
         if (part % 2 == 0 && !value.is_string()) throw Punt{"a member's name that is no string"};
     }
 
@@ -183,6 +183,11 @@ protected:
             else append_tojson(run.arena, out, value);
         }
         return Val::of_string(run.arena.copy(out));
+    }
+    // jq has the parts behind those of many results in their form already.
+    void check(Run& run, std::size_t part, Val value) const override {
+        if (is_text_[part] || format_ == nullptr) return;
+        if (format_(run, value, nullptr).is_failed()) throw Punt{"an error beside several results"};
     }
 
 private:

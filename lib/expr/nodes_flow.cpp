@@ -136,39 +136,36 @@ private:
     NodePtr first_, second_;
 };
 
-// Never single: jq 1.6 catches errors that come after the body's results too, 1.7 does not, and only
-// each() sees what comes after.
+// Never single: jq 1.6 catches errors that come after the body's results too, and breaks (of which limit,
+// first, any and all are made), 1.7 does not, and only each() sees what comes after.
 class Try final : public Node {
 public:
     Try(NodePtr body, NodePtr handler, bool uses_message)
         : Node(false), body_(std::move(body)), handler_(std::move(handler)), uses_message_(uses_message) {}
 
     Flow each(Run& run, Val in, Emit emit) const override {
-        const auto checked = [&](Val value) {
-            const Flow next = emit(value);
-            if (next == Flow::fail) throw Punt{"an error after `try` or `?`"};
-            return next;
-        };
+        const auto checked = [&](Val value) { return passed(run, emit(value)); };
         if (body_->is_single()) {
             const Val value = body_->one(run, in);
             return value.is_failed() ? caught(run, emit) : checked(value);
         }
         const Flow flow = body_->each(run, in, checked);
-        return flow == Flow::fail ? caught(run, emit) : flow;
+        return flow == Flow::fail ? caught(run, emit) : passed(run, flow);
     }
     bool has_paths() const override { return handler_ == nullptr && body_->has_paths(); }
     Flow paths(Run& run, const Place& in, EmitPlace emit) const override {
-        const Flow flow = body_->paths(run, in, [&](const Place& place) {
-            const Flow next = emit(place);
-            if (next == Flow::fail) throw Punt{"an error after `try` or `?`"};
-            return next;
-        });
-        if (flow != Flow::fail) return flow;
+        const Flow flow = body_->paths(run, in, [&](const Place& place) { return passed(run, emit(place)); });
+        if (flow != Flow::fail) return passed(run, flow);
         if (run.error.from_user && run.error.a.is_null()) throw Punt{"error(null)"};
         return Flow::more;
     }
 
 private:
+    static Flow passed(const Run& run, Flow flow) {
+        if (flow == Flow::fail) throw Punt{"an error after `try` or `?`"};
+        if (flow == Flow::stop && run.stop_at != nullptr) throw Punt{"an early end through `try` or `?`"};
+        return flow;
+    }
     Flow caught(Run& run, Emit emit) const {
         if (run.error.from_user && run.error.a.is_null()) throw Punt{"error(null)"};
         if (handler_ == nullptr) return Flow::more;

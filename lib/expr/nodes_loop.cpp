@@ -150,18 +150,15 @@ private:
     NodePtr condition_, update_;
 };
 
-// while(condition; update); without a condition, repeat(update).
 class While final : public Node {
 public:
     While(NodePtr condition, NodePtr update) : Node(false), condition_(std::move(condition)), update_(std::move(update)) {}
     Flow each(Run& run, Val at, Emit emit) const override {
         for (;;) {
             run.step();
-            if (condition_ != nullptr) {
-                const Val goes_on = condition_->one(run, at);
-                if (goes_on.is_failed()) return Flow::fail;
-                if (!goes_on.is_truthy()) return Flow::more;
-            }
+            const Val goes_on = condition_->one(run, at);
+            if (goes_on.is_failed()) return Flow::fail;
+            if (!goes_on.is_truthy()) return Flow::more;
             const Flow flow = emit(at);
             if (flow != Flow::more) return flow;
             at = update_->one(run, at);
@@ -287,7 +284,6 @@ NodePtr make_until(NodePtr condition, NodePtr update) {
 NodePtr make_while(NodePtr condition, NodePtr update) {
     return std::make_unique<While>(std::move(condition), std::move(update));
 }
-NodePtr make_repeat(NodePtr update) { return std::make_unique<While>(nullptr, std::move(update)); }
 NodePtr make_any_all(bool any, NodePtr generator, NodePtr condition) {
     return std::make_unique<AnyAll>(any, std::move(generator), std::move(condition));
 }

@@ -37,7 +37,9 @@ Val divided(Run& run, Val a, Val b) {
     std::int64_t y = 0;
     const double divisor = double_of(b);
     if (divisor == 0) return run.fail("%A and %B cannot be divided because the divisor is zero", a, b);
-    if (exact_integer(a, x) && exact_integer(b, y) && y != -1 && x % y == 0) return Val::of_integer(x / y);
+    if (exact_integer(a, x) && exact_integer(b, y) && x != 0 && !(y == -1 && x == INT64_MIN) && x % y == 0) {
+        return Val::of_integer(x / y);
+    }
     return computed(double_of(a) / divisor);
 }
 
@@ -67,7 +69,8 @@ Val of_numbers(Run& run, char op, Val a, Val b) {
             if (exact_integer(a, x) && exact_integer(b, y) && !__builtin_sub_overflow(x, y, &result)) return Val::of_integer(result);
             return computed(double_of(a) - double_of(b));
         case '*':
-            if (exact_integer(a, x) && exact_integer(b, y) && !__builtin_mul_overflow(x, y, &result)) return Val::of_integer(result);
+            // Of zero, a double knows the sign.
+            if (exact_integer(a, x) && exact_integer(b, y) && !__builtin_mul_overflow(x, y, &result) && result != 0) return Val::of_integer(result);
             return computed(double_of(a) * double_of(b));
         case '/': return divided(run, a, b);
         default: return remainder_of(run, a, b);

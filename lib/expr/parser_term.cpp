@@ -269,7 +269,7 @@ Result<void> Parser::variable(Tree& out) {
     STREAM_TRY(advance());
     if (is("__loc__")) {
         tree.ast->kind = AstKind::location;
-        for (; line_place_ < tree.ast->begin; ++line_place_) line_ += program_[line_place_] == '\n' ? 1 : 0;
+        for (; line_place_ < tree.ast->begin; ++line_place_) line_ += program_[line_place_] == '\n' ? 1u : 0u;
         tree.ast->line = line_;
         STREAM_TRY(advance());
     } else {

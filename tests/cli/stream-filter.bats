@@ -38,7 +38,7 @@ E
 E
     passes 1 2 4
     golden stream-filter 'walk(.) | .v'
-    golden stream-filter '[limit(1; ltrimstr("x") | tostream)] | length > 0 and .v' 2>/dev/null || true
+    golden stream-filter '([tostream] | length > 3) and .v'
 }
 
 @test "blanks before and after the object are the event's bytes, and no expression minds them" {
@@ -118,7 +118,6 @@ E
 E
     local e
     while IFS= read -r e; do
-        jq -c "select(first($e, null | . as \$r | select(\$r)) // false) | .n" "$input" >"$wanted" 2>/dev/null || true
         jq -c "select([$e] | any) | .n" "$input" >"$wanted" 2>/dev/null || true
         run_tool stream-filter --bad skip "$e"
         is_status 0
@@ -219,12 +218,14 @@ need_jq() { [ "$(jq --version 2>/dev/null)" = jq-1.6 ] || skip "the oracle is jq
     done
     # One event, and a writer that stays silent.
     mkfifo "$BATS_TEST_TMPDIR/in"
-    sleep 30 >"$BATS_TEST_TMPDIR/in" 3>&- &
-    local sleeper=$!
-    (echo '{"a":1}' >"$BATS_TEST_TMPDIR/in") 3>&-
-    timeout 10 stream-filter -q .a <"$BATS_TEST_TMPDIR/in" && status=0 || status=$?
-    kill "$sleeper"
+    timeout 10 stream-filter -q .a <"$BATS_TEST_TMPDIR/in" >"$out" 2>"$err" 3>&- &
+    local pid=$!
+    exec 9>"$BATS_TEST_TMPDIR/in"
+    echo '{"a":1}' >&9
+    wait "$pid" && status=0 || status=$?
+    exec 9>&-
     is_status 0
+    err_empty
 }
 
 @test "--explain says which way it runs, and reads nothing" {
@@ -250,8 +251,6 @@ E
     run_tool stream-filter --explain '.a |'
     is_status 2
     out_empty
-    run_tool timeout 10 bash -c "sleep 20 3>&- | timeout 5 stream-filter --explain .a & wait \$!"
-    is_status 0
 }
 
 @test "a mistake in the expression: status 2, the place with a caret, nothing read" {
@@ -478,7 +477,7 @@ E
     is_status 0
 }
 
-@test "a million events through one pipe: as grep finds them; no memory grows" {
+@test "many events, as grep finds them; memory stays below 16 MiB" {
     seq 1 100000 | sed 's/.*/{"ts":&,"user":"user-&","path":"\/a\/b","n":&}/' >"$input"
     grep '7}$' "$input" >"$wanted"
     run_tool stream-filter '.n % 10 == 7'
