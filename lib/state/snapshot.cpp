@@ -6,6 +6,7 @@
 #include "base/crc32c.hpp"
 #include "base/text.hpp"
 #include "io/fd.hpp"
+#include "io/zstd_block.hpp"
 #include "state/key_hash.hpp"
 
 #include <dirent.h>
@@ -14,7 +15,6 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <zstd.h>
 
 #include <algorithm>
 #include <array>
@@ -107,19 +107,12 @@ std::string encode_header(const SnapshotHeader& header, std::uint64_t raw_length
     return out;
 }
 
-struct FreeContext {
-    void operator()(ZSTD_CCtx* context) const { ZSTD_freeCCtx(context); }
-    void operator()(ZSTD_DCtx* context) const { ZSTD_freeDCtx(context); }
-};
-
 // One frame with its header, into `out`.
-void encode_frame(ZSTD_CCtx* context, std::uint32_t header_crc, std::uint32_t index, std::string_view raw,
+void encode_frame(ZstdCompressor& compressor, std::uint32_t header_crc, std::uint32_t index, std::string_view raw,
                   std::string& out) {
-    out.resize(frame_header_size + ZSTD_compressBound(raw.size()));
-    const std::size_t stored = ZSTD_compress2(context, out.data() + frame_header_size,
-                                              out.size() - frame_header_size, raw.data(), raw.size());
-    STREAM_CHECK(!ZSTD_isError(stored));  // room for the worst case was given
-    out.resize(frame_header_size + stored);
+    out.assign(frame_header_size, '\0');
+    compressor.append(out, raw);
+    const std::size_t stored = out.size() - frame_header_size;
     std::string head;
     put(head, frame_magic);
     put(head, index);
@@ -132,10 +125,7 @@ void encode_frame(ZSTD_CCtx* context, std::uint32_t header_crc, std::uint32_t in
 
 Result<SavedFile> write_contents(int fd, const std::string& path, const SnapshotHeader& header,
                                  std::string_view payload) {
-    const std::unique_ptr<ZSTD_CCtx, FreeContext> context(ZSTD_createCCtx());
-    STREAM_CHECK(context != nullptr);
-    ZSTD_CCtx_setParameter(context.get(), ZSTD_c_compressionLevel, compression_level);
-    ZSTD_CCtx_setParameter(context.get(), ZSTD_c_checksumFlag, 1);
+    ZstdCompressor compressor(compression_level);
 
     const std::uint64_t frames = (payload.size() + frame_raw_max - 1) / frame_raw_max;
     STREAM_CHECK(frames <= 0xffffffff);
@@ -151,7 +141,7 @@ Result<SavedFile> write_contents(int fd, const std::string& path, const Snapshot
     STREAM_TRY(append());
     for (std::uint32_t index = 0; index < frames; ++index) {
         const auto raw = payload.substr(std::size_t{index} * frame_raw_max, frame_raw_max);
-        encode_frame(context.get(), header_crc, index, raw, bytes);
+        encode_frame(compressor, header_crc, index, raw, bytes);
         STREAM_TRY(append());
     }
     bytes.clear();
@@ -282,7 +272,7 @@ Result<std::vector<Frame>> read_frames(const FileReader& file, std::uint64_t fil
             return damaged(path, fmt::format("the header of frame {} fails its check (byte {})", index, at));
         }
         if (frame.raw != std::min<std::uint64_t>(raw_left, header.frame_raw) ||
-            frame.stored > ZSTD_compressBound(frame.raw)) {
+            frame.stored > zstd_bound(frame.raw)) {
             return damaged(path, fmt::format("frame {} has an impossible length (byte {})", index, at));
         }
         if (frame.stored > file_size - frame.at) return damaged(path, "cut short");
@@ -317,19 +307,11 @@ Result<std::string> read_payload(const FileReader& file, std::uint64_t file_size
     std::string payload;
     // A forged file can claim much and hold little: past this ratio the payload grows as it is verified.
     payload.reserve(std::min<std::uint64_t>(header.raw_length, 64 * file_size));
-    const std::unique_ptr<ZSTD_DCtx, FreeContext> context(ZSTD_createDCtx());
-    STREAM_CHECK(context != nullptr);
+    ZstdExpander expander;
     for (const Frame& frame : frames) {
         STREAM_TRY(file.read(frame.at - frame_header_size, frame_header_size + frame.stored, bytes));
         const auto stored = std::string_view(bytes).substr(frame_header_size);
-        const std::size_t before = payload.size();
-        bool good = crc32c(stored) == frame.crc;
-        if (good) {
-            payload.resize(before + frame.raw);
-            const std::size_t got = ZSTD_decompressDCtx(context.get(), payload.data() + before, frame.raw,
-                                                        stored.data(), stored.size());
-            good = !ZSTD_isError(got) && got == frame.raw;
-        }
+        const bool good = crc32c(stored) == frame.crc && expander.append(payload, stored, frame.raw);
         if (!good) return damaged(path, fmt::format("the bytes from {} fail their checksum", frame.at));
         crc = crc32c_extend(crc, bytes);
     }
