@@ -151,7 +151,7 @@ int main(int argc, char** argv) {
                    {"ndjson", "csv", "tsv", "logfmt", "clf", "combined", "syslog", "lines", "regex:"}},
                   arguments.format);
     options.value({"--columns", "", "A,B,…", "csv, tsv: the columns' names, for files without a header", {}}, arguments.columns);
-    tool.share(shared_time | shared_time_text);
+    tool.share(shared_expressions | shared_time | shared_time_text);
     options.parsed({"--idle", "", "DUR", "with --merge: an input silent for so long holds nobody back", {}}, into_duration(tool.plan().idle));
     options.parsed({"--max-ahead", "", "DUR", "an event further ahead of the newest is bad", {}}, into_duration(tool.plan().max_ahead));
     tool.share(shared_bad | shared_memory | shared_spill | shared_output | shared_report);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "base/text.hpp"
 #include "cli/exit_status.hpp"
 #include "cli/tool.hpp"
 #include "ops/filter.hpp"
@@ -22,10 +23,13 @@ int main(int argc, char** argv) {
     options.flag("--explain", "", "say how EXPR runs (compiled, or in libjq and why), and read nothing", explain);
     tool.share(shared_expressions | shared_bad | shared_output | shared_report);
     return tool.run(argc, argv, [&]() -> Result<std::unique_ptr<Operator>> {
-        auto program = tool.take_expression(words);
+        auto program = tool.take_expression(words, ".status >= 500");
         if (!program) return pass_on(program);
         auto made = expr::Expression::make(*program, tool.plan().expressions, tool.fields());
         if (!made) return pass_on(made);
+        if (made->is_assignment()) {
+            return fail(ErrorKind::usage, "an assignment as a condition, which always holds: " + stream::quoted(*program), "== compares");
+        }
         if (explain) {
             tool.answer(made->explain());
             return nullptr;

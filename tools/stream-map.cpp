@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <unistd.h>
+
 #include "base/text.hpp"
 #include "cli/tool.hpp"
 #include "json/keys.hpp"
@@ -38,21 +40,42 @@ Result<std::unique_ptr<Operator>> build(Tool& tool, Arguments& given) {
     std::string explained;
     for (const std::string& text : given.set) {
         const std::size_t equals = text.find('=');
-        if (equals == std::string::npos || equals == 0) {
+        if (equals == std::string::npos || equals == 0 || text.find_first_not_of(" \t\n", equals + 1) == std::string::npos) {
             return fail(ErrorKind::usage, "--set: NAME=EXPR is wanted, not " + stream::quoted(text), "--set 'kb=.bytes / 1024'");
+        }
+        if (text[0] == '.') {
+            return fail(ErrorKind::usage, "--set: a member's name is wanted, not " + stream::quoted(text.substr(0, equals)),
+                        "--set '" + text.substr(1) + "'; a path is set by an EXPR: '.a.b = 1'");
         }
         auto made = expr::Expression::make(std::string_view(text).substr(equals + 1), tool.plan().expressions, tool.fields());
         if (!made) return pass_on(made);
         explained += text.substr(0, equals) + ": " + made->explain();
         map.set.push_back({text.substr(0, equals), std::move(*made)});
     }
+    // Told at the end where no event had one.
+    for (const auto* paths : {&map.drop, &map.keep}) {
+        for (const FieldPath& path : *paths) tool.fields().add(path);
+    }
+    // What is set is kept where it stands.
+    for (std::size_t i = 0; !given.keep.empty() && i < map.set.size(); ++i) {
+        FieldPath path;
+        path.text = map.set[i].name;
+        path.steps.push_back({path.text, -1});
+        map.keep.push_back(std::move(path));
+    }
     std::optional<expr::Expression> expression;
     if (map.edits()) {
         // Then there is nothing more to say than what to read.
+        for (const std::string& word : given.words) {
+            const bool meant = word == "." || word.find_first_of("{}|()") != std::string::npos || (word.size() > 1 && word[0] == '.' && word.find('/') == std::string::npos && !word.starts_with(".."));
+            if (!meant || (word != "." && ::access(word.c_str(), F_OK) == 0)) continue;
+            return fail(ErrorKind::usage, "no file " + stream::quoted(word) + "; with --set, --drop or --keep there is no EXPR",
+                        "stream-map --keep a | stream-map '…', or all of it in one EXPR");
+        }
         if (map.raw) return fail(ErrorKind::usage, "-r goes with an EXPR, not with --set, --drop or --keep");
         tool.plan().files = given.words;
     } else {
-        auto program = tool.take_expression(given.words);
+        auto program = tool.take_expression(given.words, "{ts, path}");
         if (!program) return pass_on(program);
         auto made = expr::Expression::make(*program, tool.plan().expressions, tool.fields());
         if (!made) return pass_on(made);
@@ -76,7 +99,7 @@ int main(int argc, char** argv) {
     options.example("stream-map '{ts, path, kb: (.bytes / 1024)}' access.ndjson", "some members, one of them computed");
     options.example("stream-map --set 'slow=.latency_ms > 500' --drop user access.ndjson", "edits; all other bytes stay as they are");
     options.example("stream-map 'select(.status >= 500) | {ts, path, status}' access.ndjson", "choose and reshape at once");
-    options.example("stream-map '.items[] + {order: .id}' orders.ndjson", "an event for each element");
+    options.example("stream-map '.items[] + {ts, order_id}' orders.ndjson", "an event for each element of an array");
     options.example("stream-map -r '[.ts, .path, .status] | @csv' access.ndjson", "text out: CSV");
     Arguments arguments;
     options.positionals({"EXPR [FILE…]", "EXPR: what to make of each event, in jq's language; none with --set, --drop, --keep.\n    FILE: what to read; - is stdin", {}, true}, arguments.words);

@@ -107,7 +107,7 @@ int main(int argc, char** argv) {
                          "    stamp adds the time of processing; report measures disorder.",
                          {"parse", "correct", "reorder", "stamp", "report"}, true},
                         arguments.words);
-    tool.share(shared_time | shared_time_text | shared_watermark | shared_late);
+    tool.share(shared_expressions | shared_time | shared_time_text | shared_watermark | shared_late);
     options.value({"--device", "", "FIELD", "correct: when it happened, by the device's clock", {}}, arguments.device);
     options.value({"--sent", "", "FIELD", "correct: when it was sent, by the device's clock", {}}, arguments.sent);
     options.value({"--received", "", "FIELD", "correct: when it was received, by ours (default: now)", {}}, arguments.received);

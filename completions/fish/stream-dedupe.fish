@@ -5,6 +5,8 @@ complete -c stream-dedupe -l within -x -d 'a copy counts as a repeat so long, in
 complete -c stream-dedupe -l keep -x -a 'first last' -d 'which of the copies is written (last needs --within)'
 complete -c stream-dedupe -l approx -x -d 'a bounded filter that drops this share of new events wrongly: 0.001, 0.1%'
 complete -c stream-dedupe -l summary -x -d 'write a repeat\'s first copy again each DUR of event time, with suppressed'
+complete -c stream-dedupe -l arg -x -d '$NAME in expressions is this text'
+complete -c stream-dedupe -l argjson -x -d '$NAME in expressions is this JSON value'
 complete -c stream-dedupe -l time -x -d 'the field with the event time (default: $STREAM_TIME, ts, window_end, source.ts_ms)'
 complete -c stream-dedupe -l lateness -x -d 'how far events may be out of order (default 0s; all: nothing closes before the end)'
 complete -c stream-dedupe -l idle -x -d 'after this long without input, event time goes on with the clock'

@@ -2,6 +2,8 @@
 # Generated from the option table by tests/check/options.sh --update; do not edit.
 complete -c stream-window -f
 complete -c stream-window -l by -x -d 'one result a key: [NAME=]FIELD, several by commas'
+complete -c stream-window -l arg -x -d '$NAME in expressions is this text'
+complete -c stream-window -l argjson -x -d '$NAME in expressions is this JSON value'
 complete -c stream-window -l time -x -d 'the field with the event time (default: $STREAM_TIME, ts, window_end, source.ts_ms)'
 complete -c stream-window -l lateness -x -d 'how far events may be out of order (default 0s; all: nothing closes before the end)'
 complete -c stream-window -l idle -x -d 'after this long without input, event time goes on with the clock'

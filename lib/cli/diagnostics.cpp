@@ -21,18 +21,24 @@ void Diagnostics::write(std::string_view text) {
 
 void Diagnostics::say(std::string_view message) {
     clear_progress();
-    // The lines behind the first are an expression and the place in it.
-    std::string text = tool_ + ": ";
-    for (std::size_t at = 0; at <= message.size();) {
-        const std::size_t end = std::min(message.find('\n', at), message.size());
-        text += printable(message.substr(at, end - at)) + "\n";
-        at = end + 1;
-    }
-    write(text);
+    write(tool_ + ": " + printable(message) + "\n");
 }
 
 void Diagnostics::say(const Error& error) {
-    say(error.message());
+    const std::string& message = error.message();
+    if (error.kind() != ErrorKind::usage) {
+        say(message);
+    } else {
+        // The lines behind the first are an expression and the place in it.
+        clear_progress();
+        std::string text = tool_ + ": ";
+        for (std::size_t at = 0; at <= message.size();) {
+            const std::size_t end = std::min(message.find('\n', at), message.size());
+            text += printable(std::string_view(message).substr(at, end - at)) + "\n";
+            at = end + 1;
+        }
+        write(text);
+    }
     if (!error.hint().empty()) hint(error.hint());
 }
 

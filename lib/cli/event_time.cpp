@@ -38,7 +38,8 @@ std::vector<std::string> member_names(std::string_view event, std::size_t most) 
     for (Cursor cursor(value_of(event)); cursor.next() && names.size() < most;) {
         std::string name;
         append_unescaped(name, cursor.name());
-        names.push_back(printable(name, 40));
+        name = printable(name, 40);
+        if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(std::move(name));
     }
     return names;
 }

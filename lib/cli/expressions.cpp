@@ -8,6 +8,7 @@
 #include <ctime>
 
 #include "base/text.hpp"
+#include "cli/signals.hpp"
 #include "json/canonical.hpp"
 #include "json/scanner.hpp"
 
@@ -91,6 +92,7 @@ Result<expr::Settings> ExpressionArguments::settings() const {
         if (equals == std::string_view::npos || !is_utf8(text)) continue;
         settings.environment.emplace_back(text.substr(0, equals), text.substr(equals + 1));
     }
+    settings.stopped = [] { return stop_signal() != 0; };
     timespec now{};
     ::clock_gettime(CLOCK_REALTIME, &now);
     settings.now = static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec / 1000) / 1e6;

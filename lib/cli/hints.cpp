@@ -77,7 +77,8 @@ std::string hint_for_stdout() {
     if (n <= 0) return {};
     std::string_view name(path, static_cast<std::size_t>(n));
     name.remove_prefix(name.rfind('/') + 1);
-    if (name.empty() || name.front() != '=') return {};
+    const bool number = std::all_of(name.begin(), name.end(), [](char c) { return c >= '0' && c <= '9'; });
+    if (name.empty() || (name.front() != '=' && !number)) return {};
     return std::string(name);
 }
 

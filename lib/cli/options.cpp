@@ -151,6 +151,9 @@ Result<Options::Next> Options::parse(int argc, char** argv) {
         impl_->app.parse(options);
     } catch (const CLI::ParseError& error) {
         std::string message = error.what();
+        if (const std::size_t at = message.find(": 1 required "); at != std::string::npos && message.ends_with(" missing")) {
+            message = message.substr(0, at) + ": an empty value";
+        }
         for (const OptionInfo& info : impl_->infos) {
             const CLI::Option* option = impl_->app.get_option_no_throw(info.name);
             if (option != nullptr && option->count() > 1 && option->get_multi_option_policy() == CLI::MultiOptionPolicy::Throw) {

@@ -32,6 +32,7 @@ Result<void> Pump::Impl::bad_released(const Event& event, const Error& error) {
 Result<void> Pump::Impl::unscannable(const Input& input) {
     const Scanner& scanner = input.reader->scanner();
     const LineFault& fault = scanner.fault();
+    if (stop_signal() != 0) return fail(ErrorKind::stopped, "stopped");  // perhaps while an expression ran
     std::string reason = fault.reason;
     if (fault.column > 1) reason += " at column " + std::to_string(fault.column);
     if (fault.column <= scanner.line().size() && fault.column > 0) {

@@ -229,6 +229,7 @@ void Pump::Impl::judge_fields() {
     }
     if (missing.empty()) return;
     const auto names = member_names(sample_event, 20);
+    if (names.empty()) return;
     std::vector<std::string_view> candidates(names.begin(), names.end());
     const std::string_view near = nearest(missing.front(), candidates);
     std::string hint;

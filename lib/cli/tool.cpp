@@ -164,8 +164,8 @@ int Tool::print(const std::string& text) {
     return exit_io;
 }
 
-Result<std::string> Tool::take_expression(std::vector<std::string>& words) {
-    if (words.empty()) return fail(ErrorKind::usage, "no expression is given", "for example: " + name_ + " '.status >= 500'");
+Result<std::string> Tool::take_expression(std::vector<std::string>& words, const std::string& example) {
+    if (words.empty()) return fail(ErrorKind::usage, "no expression is given", "for example: " + name_ + " '" + example + "'");
     std::string program = std::move(words.front());
     plan_.files.assign(words.begin() + 1, words.end());
     struct stat status {};

@@ -51,7 +51,7 @@ public:
     int run_source(int argc, char** argv, const std::function<Result<int>()>& work);
 
     // The first of `words` is an expression, the others are the files to read.
-    Result<std::string> take_expression(std::vector<std::string>& words);
+    Result<std::string> take_expression(std::vector<std::string>& words, const std::string& example);
     // In `build`: there is nothing to pump, this is the answer (return a null operator then).
     void answer(std::string text) { answer_ = std::move(text); }
     // What becomes of the exit status at the end.

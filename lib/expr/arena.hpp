@@ -39,6 +39,11 @@ public:
         if (!text.empty()) std::memcpy(to, text.data(), text.size());
         return {to, text.size()};
     }
+    // What the evaluation holds elsewhere counts too, until reset(). Throws LimitReached.
+    void charge(std::size_t bytes) {
+        if (bytes > limit_ || used_ > limit_ - bytes) throw LimitReached{"memory"};
+        used_ += bytes;
+    }
     // Everything handed out is gone; one chunk is kept for next time.
     void reset() {
         if (used_ > first_chunk) [[unlikely]] shrink();

@@ -158,7 +158,7 @@ Compiler::Out Compiler::slot(Steps steps, const Context& context) {
         FieldPath path;
         path.steps.assign(steps.begin(), steps.begin() + static_cast<std::ptrdiff_t>(count));
         for (const FieldPath::Step& step : path.steps) {
-            const bool odd = step.name.find_first_of(".[\"") != std::string::npos;
+            const bool odd = step.name.empty() || step.name.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") != std::string::npos;
             if (step.index >= 0) path.text += "[" + std::to_string(step.index) + "]";
             else if (odd) path.text += ".\"" + step.name + "\"";
             else path.text += "." + step.name;

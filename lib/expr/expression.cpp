@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "expr/expression.hpp"
 
+#include <algorithm>
+#include <cstdio>
 #include <optional>
 
 #include "base/text.hpp"
@@ -17,6 +19,55 @@ namespace {
 // Constants of a program are few; nobody's data is among them.
 constexpr std::size_t constants_max = 64u << 20;
 constexpr std::size_t results_max = 256u << 20;
+
+// White space around an event is none of it.
+std::string_view trimmed(std::string_view event) {
+    if (!event.empty() && event.front() == '{' && event.back() == '}') [[likely]] return event;
+    const std::size_t begin = event.find('{');
+    const std::size_t end = event.rfind('}');
+    return begin == std::string_view::npos || end == std::string_view::npos ? event : event.substr(begin, end + 1 - begin);
+}
+
+// "foo/0 is not defined (line 1, column 5)" with the place shown instead of told.
+std::string with_caret(const std::string& message, std::string_view program) {
+    const std::size_t at = message.rfind(" (line ");
+    if (at == std::string::npos || message.back() != ')') return message + "\n" + std::string(program.substr(0, program.find('\n')));
+    std::size_t line = 0;
+    std::size_t column = 0;
+    if (std::sscanf(message.c_str() + at, " (line %zu, column %zu)", &line, &column) != 2) return message;
+    std::size_t begin = 0;
+    for (; line > 1 && begin < program.size(); --line) begin = std::min(program.find('\n', begin), program.size() - 1) + 1;
+    return caret(message.substr(0, at), program, std::min(begin + column - 1, program.size()));
+}
+
+// jq's own complaints begin with a capital; a message of the program's stays as it is.
+std::string own_case(std::string message) {
+    for (const std::string_view begin : {"Cannot ", "Object keys", "Start and end", "Invalid ", "Out of bounds", "Range bounds", "Regex failure",
+                                         "Path must", "Unfinished ", "Unexpected ", "Paths must", "Division by"}) {
+        if (message.starts_with(begin)) message[0] = static_cast<char>(message[0] | 0x20);
+    }
+    return message;
+}
+
+// A number of the program that a double cannot hold: libjq would reckon with another.
+std::string_view rounded_literal(const Ast& ast) {
+    if (ast.kind == AstKind::number) {
+        // As JSON: `.5` and `1.` are jq's own spelling, and short.
+        const bool json = ast.text[0] >= '0' && ast.text[0] <= '9' && ast.text.back() != '.' && ast.text.find(".e") == std::string::npos;
+        return json ? rounded_number(ast.text) : std::string_view{};
+    }
+    for (const AstPtr& kid : ast.kids) {
+        if (kid == nullptr) continue;
+        if (const std::string_view found = rounded_literal(*kid); !found.empty()) return found;
+    }
+    for (const Ast::Member& member : ast.members) {
+        for (const AstPtr* part : {&member.key, &member.value}) {
+            if (*part == nullptr) continue;
+            if (const std::string_view found = rounded_literal(**part); !found.empty()) return found;
+        }
+    }
+    return {};
+}
 
 std::string limit_message(const char* what, const Settings& settings) {
     const std::string_view name = what;
@@ -53,11 +104,21 @@ struct Expression::Impl {
 
     Result<void> start_libjq() {
         if (libjq) return {};
+        std::string_view rounded = rounded_literal(*ast);
+        for (const auto& [name, json] : settings.arguments) {
+            if (rounded.empty()) rounded = rounded_number(json);
+        }
+        if (!rounded.empty()) return fail(ErrorKind::usage, "in libjq, jq would round the number " + printable(rounded, 40));
         LibjqLimits limits;
         limits.time = settings.libjq_time;
         limits.memory_bytes = settings.libjq_memory_bytes;
+        limits.stopped = settings.stopped;
         auto started = Libjq::start(program, settings.arguments, settings.now, limits);
-        if (!started) return pass_on(started);
+        if (!started) {
+            const bool no_else = why_not.starts_with("`if` without");
+            return fail(started.error().kind(), with_caret(started.error().message(), program),
+                        no_else ? "jq " + Libjq::version() + " wants an else: if … then … else . end" : started.error().hint());
+        }
         libjq.emplace(std::move(*started));
         return {};
     }
@@ -67,12 +128,15 @@ struct Expression::Impl {
     Result<void> run_libjq(std::string_view event) {
         if (auto started = start_libjq(); !started) {
             if (root == nullptr) return started;
-            return fail(ErrorKind::data, std::string("left to libjq (") + last_punt + "), which says: " + started.error().message());
+            const std::string& said = started.error().message();
+            return fail(ErrorKind::data, std::string("left to libjq (") + last_punt + "), which says: " + said.substr(0, said.find('\n')));
         }
         results.clear();
+        if (root == nullptr) ++punts;
         auto ran = libjq->run(event);
         before_failure = libjq->results().size();
         for (const std::string_view text : libjq->results()) results.push_back(stream::value_of(text));
+        if (!ran && libjq->raised()) return fail(ErrorKind::data, own_case(ran.error().message()));
         return ran;
     }
 
@@ -212,11 +276,13 @@ Result<Expression> Expression::make(std::string_view program, const Settings& se
 }
 
 Result<bool> Expression::holds(std::string_view event, const Value* values) {
+    event = trimmed(event);
     if (impl_->root != nullptr) return impl_->holds_compiled(event, values);
     return impl_->holds_of(impl_->run_libjq(event));
 }
 
 Result<void> Expression::run(std::string_view event, const Value* values) {
+    event = trimmed(event);
     if (impl_->root != nullptr) return impl_->run_compiled(event, values);
     return impl_->run_libjq(event);
 }
@@ -234,6 +300,9 @@ Result<Value> Expression::value(std::string_view event, const Value* values) {
 const std::vector<Value>& Expression::results() const { return impl_->results; }
 std::size_t Expression::results_before_failure() const { return impl_->before_failure; }
 const std::string& Expression::program() const { return impl_->program; }
+bool Expression::is_assignment() const {
+    return impl_->ast->kind == AstKind::assign && std::string_view(impl_->ast->op) == "=";
+}
 bool Expression::is_compiled() const { return impl_->root != nullptr; }
 bool Expression::uses_now() const { return impl_->used.now; }
 std::uint64_t Expression::left_to_libjq() const { return impl_->punts; }

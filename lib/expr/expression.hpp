@@ -26,6 +26,7 @@ struct Settings {
     std::uint64_t steps = 50'000'000;      // an event
     DurationNs libjq_time = 5 * ns_per_second;
     std::size_t libjq_memory_bytes = 512u << 20;
+    bool (*stopped)() = nullptr;  // whether somebody asked the tool to end, while libjq is waited for
     bool compile = true;                   // false: all in libjq (tests)
     bool fall_back = true;                 // false: nothing in libjq; what is not compiled is an error (tests)
 };
@@ -50,6 +51,8 @@ public:
     std::size_t results_before_failure() const;
 
     const std::string& program() const;
+    // `.a = 1`: what a filter's condition never is meant to be.
+    bool is_assignment() const;
     bool is_compiled() const;
     // How it runs and why, for --explain: some lines, each ending in a newline.
     std::string explain() const;

@@ -59,13 +59,16 @@ bool take_record(std::string_view& bytes, std::uint32_t length, std::string_view
     return true;
 }
 
-enum class Outcome { answered, late, gone };
+// A signal may come just before we begin to wait: then it is noticed after this long.
+constexpr std::int64_t patience_ns = 200 * ns_per_ms;
+
+enum class Outcome { answered, late, gone, stopped };
 
 // The child, its end of the channel and ours. Destroyed, it is killed and reaped.
 class Child {
 public:
-    Child(pid_t pid, OwnedFd socket, Channel* channel)
-        : pid_(pid), socket_(std::move(socket)), channel_(channel), spin_choice_(has_two_processors()) {}
+    Child(pid_t pid, OwnedFd socket, Channel* channel, bool (*stopped)())
+        : pid_(pid), socket_(std::move(socket)), channel_(channel), stopped_(stopped), spin_choice_(has_two_processors()) {}
     Child(const Child&) = delete;
     Child& operator=(const Child&) = delete;
     ~Child() {
@@ -102,6 +105,7 @@ private:
     pid_t pid_;
     OwnedFd socket_;
     Channel* channel_;
+    bool (*stopped_)();
     SpinChoice spin_choice_;
     std::uint32_t number_ = 0;
     std::optional<int> status_;
@@ -121,7 +125,7 @@ Result<std::unique_ptr<Child>> Child::fork(const ProcessSettings& settings) {
     if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) return failed(errno);
     OwnedFd ours(ends[0]);
     OwnedFd theirs(ends[1]);
-    const std::int64_t limit_us = std::max<std::int64_t>(settings.limits.time / ns_per_us, 1000);
+    const std::int64_t limit_us = std::clamp<std::int64_t>(settings.limits.time / ns_per_us, 1000, patience_ns / ns_per_us);
     const timeval limit{static_cast<time_t>(limit_us / 1'000'000),
                         static_cast<suseconds_t>(limit_us % 1'000'000)};
     ::setsockopt(ours.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
@@ -144,7 +148,7 @@ Result<std::unique_ptr<Child>> Child::fork(const ProcessSettings& settings) {
         return failed(error_number);
     }
     ::madvise(memory, sizeof(Channel), MADV_DONTFORK);  // nothing for the next child
-    return std::make_unique<Child>(pid, std::move(ours), channel);
+    return std::make_unique<Child>(pid, std::move(ours), channel, settings.limits.stopped);
 }
 
 Outcome Child::ask(std::optional<std::string_view> event, std::int64_t deadline, std::uint64_t output_bytes) {
@@ -191,8 +195,10 @@ Outcome Child::send(std::string_view bytes, std::int64_t deadline) {
 
 // `answered` stands for ready, perhaps for no reason.
 Outcome Child::wait(short events, std::int64_t deadline) {
-    const std::int64_t left = deadline - monotonic_ns();
-    if (left <= 0) return Outcome::late;
+    const std::int64_t whole = deadline - monotonic_ns();
+    if (whole <= 0) return Outcome::late;
+    if (stopped_ != nullptr && stopped_()) return Outcome::stopped;
+    const std::int64_t left = std::min(whole, patience_ns);
     const timespec timeout{static_cast<time_t>(left / ns_per_second),
                            static_cast<long>(left % ns_per_second)};
     pollfd polled{socket_.get(), events, 0};
@@ -220,6 +226,7 @@ Outcome Child::wait_for_answer(bool spins, std::int64_t deadline, std::uint64_t 
             }
         }
         if (late) return Outcome::late;
+        if (!first && stopped_ != nullptr && stopped_()) return Outcome::stopped;
         // The first time the socket's own time limit is right. Even when it is late we look again: it may be
         // us who were kept from looking.
         if (!first) late = wait(POLLIN, deadline) == Outcome::late;
@@ -273,6 +280,7 @@ Error Libjq::Impl::give_up(Outcome outcome, DurationNs time) {
     const std::optional<int> status = child->end();
     child.reset();
     results.clear();
+    if (outcome == Outcome::stopped) return {ErrorKind::stopped, "stopped"};
     if (outcome == Outcome::late) {
         return {ErrorKind::data, fmt::format("took longer than {} in libjq", format_duration(time))};
     }

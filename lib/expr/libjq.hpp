@@ -19,6 +19,7 @@ struct LibjqLimits {
     DurationNs time = 5 * ns_per_second;      // of processor and of clock, an event
     std::size_t memory_bytes = 512u << 20;    // address space of the process beyond what it begins with
     std::size_t output_bytes = 256u << 20;    // of one event's results together
+    bool (*stopped)() = nullptr;              // asked while it is waited for: true ends the wait
 };
 
 class Libjq {

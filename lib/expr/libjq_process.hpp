@@ -211,8 +211,12 @@ constexpr std::string_view seconds_definition() {
            "  | (if $quick != null then $quick else clf_clock end) as $clock"
            R"(  | (if .[20:] == " +0000" then 0 elif .[20:21] == " " then .[21:] | explode | offset else null end) as $offset)"
            "  | if $clock == null or $offset == null then bad else $clock - $offset end;"
-           R"( if type == "number" then scaled elif type != "string" then bad)"
-           R"( elif .[4:5] == "-" then rfc3339 elif .[2:3] == "/" then clf else number end;)";
+           // A whole number of nanoseconds has more digits than its double: by its text.
+           R"( . as $given | (if type == "number" then if . == floor and isnormal then tostring | number else scaled end)"
+           R"( elif type != "string" then bad)"
+           R"( elif .[4:5] == "-" then rfc3339 elif .[2:3] == "/" then clf else number end))"
+           // What 64 bits of nanoseconds hold.
+           " | if . < -9223372036.854775 or . > 9223372036.854775 then $given | bad else . end;";
 }
 
 }  // namespace stream::expr

@@ -75,6 +75,13 @@ public:
     }
 
     Result<void> visit(const Ast& node) {
+        if (++depth_ > 3000) return fail(ErrorKind::usage, caret("nested too deeply", text_, node.begin));
+        auto done = look(node);
+        --depth_;
+        return done;
+    }
+
+    Result<void> look(const Ast& node) {
         switch (node.kind) {
             case AstKind::define: return definition(node);
             case AstKind::call: return call(node);
@@ -226,6 +233,7 @@ private:
     }
 
     std::string_view text_;
+    unsigned depth_ = 0;
     Names names_;
 };
 

@@ -26,6 +26,14 @@ public:
     Flow paths(Run& run, const Place& in, EmitPlace emit) const override {
         return first_->paths(run, in, [&](const Place& between) { return second_->paths(run, between, emit); });
     }
+    bool can_change() const override {
+        return first_->can_change() && second_->can_change() && (!second_->may_leave() || first_->is_there());
+    }
+    bool may_leave() const override { return first_->may_leave() || second_->may_leave(); }
+    bool is_there() const override { return first_->is_there() && second_->is_there(); }
+    Val change(Run& run, Val in, Change change) const override {
+        return first_->change(run, in, [&](Val between) { return second_->change(run, between, change); });
+    }
 
 private:
     NodePtr first_, second_;
@@ -86,6 +94,14 @@ public:
     bool has_paths() const override { return true; }
     Flow paths(Run& run, const Place& in, EmitPlace emit) const override {
         return condition_->each(run, in.value, [&](Val chosen) { return chosen.is_truthy() ? emit(in) : Flow::more; });
+    }
+    bool can_change() const override { return condition_->is_single(); }
+    bool may_leave() const override { return true; }
+    bool is_there() const override { return true; }
+    Val change(Run& run, Val in, Change change) const override {
+        const Val chosen = condition_->one(run, in);
+        if (chosen.is_failed()) return chosen;
+        return chosen.is_truthy() ? change(in) : in;
     }
 
 private:

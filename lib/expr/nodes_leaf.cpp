@@ -11,6 +11,9 @@ public:
     Val one(Run&, Val in) const override { return in; }
     bool has_paths() const override { return true; }
     Flow paths(Run&, const Place& in, EmitPlace emit) const override { return emit(in); }
+    bool can_change() const override { return true; }
+    bool is_there() const override { return true; }
+    Val change(Run&, Val in, Change change) const override { return change(in); }
 };
 
 class Constant final : public Node {

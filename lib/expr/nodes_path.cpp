@@ -70,6 +70,7 @@ public:
 
 protected:
     virtual Val apply(Run& run, Val at, Val in) const = 0;
+    virtual Val change_at(Run&, Val at, Change) const { return at; }
     virtual Flow paths_at(Run& run, const Place& at, Val in, EmitPlace emit) const = 0;
     Flow stepped(Val value, Emit emit) const {
         if (value.is_failed()) return optional_ ? Flow::more : Flow::fail;
@@ -97,6 +98,23 @@ protected:
     }
     Flow paths_at(Run& run, const Place& at, Val in, EmitPlace emit) const override {
         return stepped(run, at, name_, apply(run, at.value, in), emit);
+    }
+    bool can_change() const override { return !optional_ && (target_ == nullptr || target_->can_change()); }
+    bool may_leave() const override { return target_ != nullptr && target_->may_leave(); }
+    Val change(Run& run, Val in, Change change) const override {
+        if (target_ == nullptr) return change_at(run, in, change);
+        return target_->change(run, in, [&](Val at) { return change_at(run, at, change); });
+    }
+
+    Val change_at(Run& run, Val at, Change change) const override {
+        if (!at.is_object() && !at.is_null()) return run.fail(cannot_index, at, name_);
+        bool found = false;
+        const Val old = at.is_null() ? at : member_of(run.arena, at, name_.view(), found);
+        const Val value = change(old);
+        if (value.is_failed()) return value;
+        ObjectBuilder builder = at.is_null() ? ObjectBuilder(run.arena, 1) : ObjectBuilder(run.arena, object_of(run.arena, at));
+        builder.set(name_, value);
+        return builder.finish();
     }
 
 private:
@@ -185,7 +203,38 @@ public:
         return target_->paths(run, in, [&](const Place& at) { return items(run, at, emit); });
     }
 
+    bool can_change() const override { return !optional_ && (target_ == nullptr || target_->can_change()); }
+    bool may_leave() const override { return target_ != nullptr && target_->may_leave(); }
+    bool is_there() const override { return true; }
+    Val change(Run& run, Val in, Change change) const override {
+        if (target_ == nullptr) return change_items(run, in, change);
+        return target_->change(run, in, [&](Val at) { return change_items(run, at, change); });
+    }
+
 private:
+    static Val change_items(Run& run, Val at, Change change) {
+        if (at.is_array()) {
+            const Array& items = array_of(run.arena, at);
+            ArrayBuilder builder(run.arena, items.size);
+            for (const Val item : items) {
+                run.step();
+                const Val value = change(item);
+                if (value.is_failed()) return value;
+                builder.add(value);
+            }
+            return builder.finish();
+        }
+        if (!at.is_object()) return run.fail(cannot_iterate, at);
+        const Object& members = object_of(run.arena, at);
+        ObjectBuilder builder(run.arena, members);
+        for (const Member& member : members) {
+            run.step();
+            const Val value = change(member.value);
+            if (value.is_failed()) return value;
+            builder.set(member.name, value);
+        }
+        return builder.finish();
+    }
     Flow items_of(Run& run, Val at, Emit emit) const {
         if (optional_ && !at.is_array() && !at.is_object()) return Flow::more;
         return each_item(run, at, emit);
@@ -228,6 +277,7 @@ public:
 private:
     static Flow walk(Run& run, Val at, Emit emit, unsigned depth) {
         if (depth > 1100) throw LimitReached{"depth"};
+        const Run::Level level(run);
         run.step();
         const Flow flow = emit(at);
         if (flow != Flow::more || !(at.is_array() || at.is_object())) return flow;
@@ -235,6 +285,7 @@ private:
     }
     static Flow walk_paths(Run& run, const Place& at, EmitPlace emit, unsigned depth) {
         if (depth > 1100) throw LimitReached{"depth"};
+        const Run::Level level(run);
         run.step();
         Flow flow = emit(at);
         if (flow != Flow::more) return flow;
@@ -263,6 +314,7 @@ public:
 private:
     Flow walk(Run& run, Val at, Emit emit, unsigned depth) const {
         if (depth > 1100) throw LimitReached{"depth"};
+        const Run::Level level(run);
         run.step();
         Flow flow = emit(at);
         if (flow != Flow::more) return flow;

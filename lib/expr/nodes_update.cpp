@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Paths as values, and changing what they lead to: path(f), del(f), = |= += …, getpath, setpath.
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 #include "expr/nodes.hpp"
@@ -26,9 +27,13 @@ Val path_value(Run& run, const Keys& keys) {
 
 // The paths of f in `in`, all of them before anything is changed.
 bool collect(Run& run, const Node& f, Val in, std::vector<Keys>& paths) {
+    constexpr std::size_t at_once = 64u << 10;
+    std::size_t held = 0;
     const Flow flow = f.paths(run, Place{nullptr, in}, [&](const Place& place) {
         run.step();
         paths.push_back(keys_of(place));
+        held += sizeof(Keys) + paths.back().size() * sizeof(Val);
+        if (held >= at_once) run.arena.charge(std::exchange(held, 0));
         return Flow::more;
     });
     return flow == Flow::more;
@@ -79,41 +84,68 @@ Val set_at(Run& run, Val at, const Keys& keys, std::size_t depth, const Change& 
     return builder.finish();
 }
 
-Val delete_at(Run& run, Val at, const Keys& keys, std::size_t depth) {
-    if (depth == keys.size() || at.is_null()) return Val::null();
-    const Val key = keys[depth];
-    if (key.is_string() && at.is_object()) {
+// `at` without what the paths in [begin, end) lead to; they are sorted, and go through `depth` keys to here.
+using Paths = std::vector<std::pair<Val, const Keys*>>;
+Val delete_all(Run& run, Val at, const Paths& paths, std::size_t begin, std::size_t end, std::size_t depth) {
+    if (paths[begin].second->size() == depth || at.is_null()) return Val::null();
+    const Run::Level level(run);
+    const auto key_of = [&](std::size_t i) { return (*paths[i].second)[depth]; };
+    const Val first = key_of(begin);
+    std::vector<std::int64_t> indexes;
+    const bool by_name = first.is_string() && at.is_object();
+    if (!by_name && !(first.is_number() && at.is_array())) throw Punt{"a path that cannot be deleted"};
+    // Each key with its paths; Kind::failed stands for what goes.
+    std::vector<std::pair<Val, Val>> changes;
+    for (std::size_t i = begin; i < end;) {
+        run.step();
+        const Val key = key_of(i);
+        if (key.is_string() != by_name) throw Punt{"a path that cannot be deleted"};
+        std::size_t next = i + 1;
+        while (next < end && compare(run.arena, key_of(next), key) == 0) ++next;
         bool found = false;
-        const std::string_view name = utf8_of(run.arena, key);
-        const Val inner = member_of(run.arena, at, name, found);
-        if (!found) return at;
-        ObjectBuilder builder(run.arena, object_of(run.arena, at));
-        if (depth + 1 == keys.size()) {
-            builder.remove(key);
+        Val inner;
+        if (by_name) {
+            inner = member_of(run.arena, at, utf8_of(run.arena, key), found);
         } else {
-            if (inner.is_null()) return at;
-            const Val rest = delete_at(run, inner, keys, depth + 1);
+            std::int64_t index = 0;
+            if (!integer_of(key, index)) throw Punt{"an index that is no whole number"};
+            // Numbers from the end would be counted anew after each.
+            if (index < 0 && paths.size() > 1) throw Punt{"deleting from the end"};
+            if (index < 0) index += static_cast<std::int64_t>(count_of(run, at));
+            inner = element_of(run.arena, at, index, found);
+            if (found) indexes.push_back(index);
+        }
+        // The shortest path comes first: where it ends, all of this goes.
+        if (found && paths[i].second->size() == depth + 1) {
+            changes.emplace_back(key, Val::failed());
+        } else if (found && inner.is_null()) {
+            changes.emplace_back(key, inner);
+        } else if (found) {
+            const Val rest = delete_all(run, inner, paths, i, next, depth + 1);
             if (rest.is_failed()) return rest;
-            builder.set(key, rest);
+            changes.emplace_back(key, rest);
+        }
+        i = next;
+    }
+    if (changes.empty()) return at;
+    if (by_name) {
+        ObjectBuilder builder(run.arena, object_of(run.arena, at));
+        for (const auto& [key, value] : changes) {
+            if (value.is_failed()) builder.remove(key);
+            else builder.set(key, value);
         }
         return builder.finish();
     }
-    std::int64_t index = 0;
-    if (!key.is_number() || !at.is_array()) throw Punt{"a path that cannot be deleted"};
-    if (!integer_of(key, index)) throw Punt{"an index that is no whole number"};
     const Array& items = array_of(run.arena, at);
-    if (index < 0) index += items.size;
-    if (index < 0 || index >= items.size) return at;
     ArrayBuilder builder(run.arena, items.size);
-    for (std::int64_t i = 0; i < items.size; ++i) {
-        if (i != index) {
+    std::size_t change = 0;  // the indexes are sorted, as the paths are
+    for (std::uint32_t i = 0; i < items.size; ++i) {
+        if (change == indexes.size() || indexes[change] != i) {
             builder.add(items.items[i]);
-        } else if (depth + 1 < keys.size()) {
-            if (items.items[i].is_null()) return at;
-            const Val rest = delete_at(run, items.items[i], keys, depth + 1);
-            if (rest.is_failed()) return rest;
-            builder.add(rest);
+            continue;
         }
+        if (!changes[change].second.is_failed()) builder.add(changes[change].second);
+        ++change;
     }
     return builder.finish();
 }
@@ -135,24 +167,12 @@ public:
     Val one(Run& run, Val in) const override {
         std::vector<Keys> paths;
         if (!collect(run, *f_, in, paths)) return Val::failed();
-        // The last ones first, so that the numbers of the others stay what they are.
-        std::vector<std::pair<Val, const Keys*>> sorted;
+        if (paths.empty()) return in;
+        Paths sorted;
         for (const Keys& keys : paths) sorted.emplace_back(path_value(run, keys), &keys);
         std::stable_sort(sorted.begin(), sorted.end(),
                          [&](const auto& a, const auto& b) { return compare(run.arena, a.first, b.first) < 0; });
-        Val at = in;
-        for (std::size_t i = sorted.size(); i-- > 0;) {
-            run.step();
-            if (i + 1 < sorted.size() && compare(run.arena, sorted[i].first, sorted[i + 1].first) == 0) continue;
-            // Numbers from the end among the path would be counted anew.
-            for (const Val key : *sorted[i].second) {
-                std::int64_t index = 0;
-                if (sorted.size() > 1 && key.is_number() && integer_of(key, index) && index < 0) throw Punt{"deleting from the end"};
-            }
-            at = delete_at(run, at, *sorted[i].second, 0);
-            if (at.is_failed()) return at;
-        }
-        return at;
+        return delete_all(run, in, sorted, 0, sorted.size(), 0);
     }
 
 private:
@@ -169,6 +189,7 @@ public:
             value = with_->one(run, in);
             if (value.is_failed()) return value;
         }
+        if (f_->can_change()) return f_->change(run, in, [&](Val old) { return changed(run, old, value); });
         std::vector<Keys> paths;
         if (!collect(run, *f_, in, paths)) return Val::failed();
         Val at = in;

@@ -64,6 +64,13 @@ Flow Node::paths(Run& run, const Place& in, EmitPlace emit) const {
     return Flow::fail;
 }
 
+Val Node::change(Run& run, Val in, Change change) const {
+    (void)run;
+    (void)change;
+    STREAM_CHECK(!"a node that cannot change its places was asked to");
+    return in;
+}
+
 Flow Node::each(Run& run, Val in, Emit emit) const { return emit_one(one(run, in), emit); }
 
 }  // namespace stream::expr

@@ -76,8 +76,23 @@ public:
         event = raw;
         slots = values;
         steps_ = 0;
+        levels_ = 0;
         stop_at = nullptr;
     }
+    // One level of a recursion, as long as it lives. A program may have one recursion in another; together
+    // they must not exhaust the stack. Throws LimitReached.
+    class Level {
+    public:
+        explicit Level(Run& run) : run_(run) {
+            if (++run_.levels_ > levels_max) throw LimitReached{"depth"};
+        }
+        ~Level() { --run_.levels_; }
+        Level(const Level&) = delete;
+        Level& operator=(const Level&) = delete;
+
+    private:
+        Run& run_;
+    };
 
     // return run.fail("cannot index %a with %T", in, key);
     Val fail(const char* format, Val a = {}, Val b = {}) {
@@ -95,8 +110,10 @@ public:
     std::string message();  // of `error`, UTF-8
 
 private:
+    static constexpr unsigned levels_max = 5000;
     std::uint64_t steps_ = 0;
     std::uint64_t steps_limit_;
+    unsigned levels_ = 0;
 };
 
 // A value and where in the input it is; what paths() hands on.
@@ -123,6 +140,22 @@ private:
     Flow (*call_)(void*, const Place&);
 };
 
+// What becomes of one value.
+class Change {
+public:
+    template <typename F>
+        requires(!std::is_same_v<std::remove_cvref_t<F>, Change>)
+    Change(F&& f)  // NOLINT: implicit by design
+        : object_(const_cast<void*>(static_cast<const void*>(&f))), call_([](void* object, Val value) {
+              return (*static_cast<std::remove_reference_t<F>*>(object))(value);
+          }) {}
+    Val operator()(Val value) const { return call_(object_, value); }
+
+private:
+    void* object_;
+    Val (*call_)(void*, Val);
+};
+
 class Node {
 public:
     virtual ~Node() = default;
@@ -136,6 +169,14 @@ public:
     // Where its results are in the input: for path(), del() and assignment. Not all nodes have that.
     virtual bool has_paths() const { return false; }
     virtual Flow paths(Run& run, const Place& in, EmitPlace emit) const;
+    // For nodes whose paths never lead to one place twice, nor into each other: `in` with what is at each of
+    // them changed, in one go.
+    virtual bool can_change() const { return false; }
+    // Whether it may leave a place as it is; and whether its places are there, so that leaving them does not
+    // make them.
+    virtual bool may_leave() const { return false; }
+    virtual bool is_there() const { return false; }
+    virtual Val change(Run& run, Val in, Change change) const;
 
 protected:
     explicit Node(bool single) : single_(single) {}

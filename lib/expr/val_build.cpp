@@ -37,7 +37,7 @@ ObjectBuilder::ObjectBuilder(Arena& arena, std::size_t expected)
       capacity_(static_cast<std::uint32_t>(std::max<std::size_t>(expected, 1))) {}
 
 ObjectBuilder::ObjectBuilder(Arena& arena, const Object& from) : ObjectBuilder(arena, std::size_t{from.size} + 4) {
-    std::memcpy(static_cast<void*>(members_), from.members, from.size * sizeof(Member));
+    if (from.size > 0) std::memcpy(static_cast<void*>(members_), from.members, from.size * sizeof(Member));
     size_ = from.size;
     if (size_ > unindexed_max) grow_index();
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "expr/val.hpp"
 #include "json/canonical.hpp"
+#include "json/cursor.hpp"
 #include "json/number.hpp"
 
 namespace stream::expr {
@@ -54,6 +55,7 @@ struct Writer {
             case Kind::array_text:
             case Kind::object_text:
                 if (!anew) {
+                    if (depth > 0 && nested_deeper(v.view(), written_depth_max - depth)) throw LimitReached{"depth"};
                     out.append(v.view());
                     return;
                 }

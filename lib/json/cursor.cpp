@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "json/cursor.hpp"
 
+#include <algorithm>
+
 #include "json/canonical.hpp"
 
 namespace stream {
@@ -46,6 +48,22 @@ std::size_t after_container(std::string_view text, std::size_t at) {
 }
 
 }  // namespace
+
+bool nested_deeper(std::string_view json, unsigned allowed) {
+    if (json.size() / 2 <= allowed) return false;
+    const auto opens = [](char c) { return c == '[' || c == '{'; };
+    if (std::count_if(json.begin(), json.end(), opens) <= static_cast<std::ptrdiff_t>(allowed)) return false;
+    unsigned open = 0;
+    bool quoted = false;
+    for (std::size_t i = 0; i < json.size(); ++i) {
+        const char c = json[i];
+        if (c == '"') quoted = !quoted;
+        else if (quoted) i += c == '\\' ? 1u : 0u;
+        else if (opens(c) && ++open > allowed) return true;
+        else if (c == ']' || c == '}') --open;
+    }
+    return false;
+}
 
 Cursor::Cursor(const Value& container) {
     if (container.type != Type::array && container.type != Type::object) return;

@@ -15,6 +15,9 @@
 
 namespace stream {
 
+// Whether brackets are nested deeper than `allowed` in a valid JSON text. Most texts are too short for it.
+bool nested_deeper(std::string_view json, unsigned allowed);
+
 class Cursor {
 public:
     // Of an array or object; any other value has nothing in it.

@@ -59,6 +59,9 @@ Result<FieldPath> parse_field(std::string_view text) {
     }
     if (!text.empty() && text.front() == '.') text.remove_prefix(1);
     if (text.empty()) return fail(ErrorKind::usage, "an empty field name");
+    if (text.find_first_of("|(){}") != std::string_view::npos || text.find(" then ") != std::string_view::npos) {
+        return fail(ErrorKind::usage, "not a field: " + quoted(given), "an expression begins with . or (, as in (" + std::string(given) + ")");
+    }
     FieldPath path;
     path.text = text;
     std::string name;

@@ -23,53 +23,63 @@ bool matches(const FieldPath::Step& step, const Cursor& cursor, std::int64_t ind
     return in_object ? step.index < 0 && is_named(cursor.name(), step.name) : step.index == index;
 }
 
-// Copies `text`, a container, without what `steps` lead to; false if nothing is there.
-bool copy_without(std::string& out, const Value& container, Steps steps) {
+// What of `wanted` leads to this member or element: all of it, or further in.
+bool leads_here(const std::vector<Steps>& wanted, const Cursor& cursor, std::int64_t index, bool in_object, std::vector<Steps>& inner) {
+    inner.clear();
+    bool whole = false;
+    for (const Steps& steps : wanted) {
+        if (!matches(steps[0], cursor, index, in_object)) continue;
+        if (steps.size() == 1) whole = true;
+        else inner.push_back(steps.subspan(1));
+    }
+    return whole;
+}
+
+// Copies a container without what `gone` leads to; false, and nothing copied, if nothing of it is there.
+bool copy_without(std::string& out, const Value& container, const std::vector<Steps>& gone) {
     if (container.type != Type::object && container.type != Type::array) return false;
     const bool in_object = container.type == Type::object;
     const std::string_view text = container.text;
-    std::size_t copied = 0;      // of `text`
+    const std::size_t before = out.size();
+    std::size_t copied = 0;  // of `text`
     bool any = false;
-    bool kept_before = false;    // something stands in front, and a comma goes with what follows it
-    std::size_t after_previous = 1;  // behind the opening bracket, or behind the item before
+    bool kept_before = false;        // something stands in front, and a comma goes with what follows it
+    std::size_t after_previous = 1;  // behind what was kept last
     std::int64_t index = 0;
+    std::vector<Steps> inner;
     for (Cursor cursor(container); cursor.next(); ++index) {
         const std::string_view value = cursor.value().text;
         const auto value_at = static_cast<std::size_t>(value.data() - text.data());
         const std::size_t begin = in_object ? static_cast<std::size_t>(cursor.name().text.data() - text.data()) : value_at;
         const std::size_t end = value_at + value.size();
-        bool removed = false;
-        if (matches(steps[0], cursor, index, in_object)) {
-            if (steps.size() == 1) {
-                removed = true;
-                any = true;
-                const std::size_t up_to = kept_before ? after_previous : begin;
-                if (up_to > copied) out.append(text.substr(copied, up_to - copied));
-                copied = end;
-                if (!kept_before) {
-                    // The first one takes the comma behind it along, and the space up to the next.
-                    std::size_t next = text.find_first_not_of(" \t\r\n", end);
-                    if (next != std::string_view::npos && text[next] == ',') {
-                        next = text.find_first_not_of(" \t\r\n", next + 1);
-                        copied = next;
-                    }
-                }
-            } else {
-                out.append(text.substr(copied, value_at - copied));
-                if (copy_without(out, cursor.value(), steps.subspan(1))) {
-                    any = true;
-                    copied = end;
-                } else {
-                    copied = value_at;
+        if (leads_here(gone, cursor, index, in_object, inner)) {
+            any = true;
+            const std::size_t up_to = kept_before ? after_previous : begin;
+            if (up_to > copied) out.append(text.substr(copied, up_to - copied));
+            copied = end;
+            if (!kept_before) {
+                // The first one takes the comma behind it along, and the space up to the next.
+                std::size_t next = text.find_first_not_of(" \t\r\n", end);
+                if (next != std::string_view::npos && text[next] == ',') {
+                    next = text.find_first_not_of(" \t\r\n", next + 1);
+                    copied = next;
                 }
             }
+            continue;
         }
-        if (!removed) {
-            kept_before = true;
-            after_previous = end;
+        if (!inner.empty()) {
+            out.append(text.substr(copied, value_at - copied));
+            copied = value_at;
+            if (copy_without(out, cursor.value(), inner)) {
+                any = true;
+                copied = end;
+            }
         }
+        kept_before = true;
+        after_previous = end;
     }
     if (any) out.append(text.substr(copied));
+    else out.resize(before);
     return any;
 }
 
@@ -81,12 +91,7 @@ void copy_kept(std::string& out, const Value& container, const std::vector<Steps
     std::int64_t index = 0;
     for (Cursor cursor(container); cursor.next(); ++index) {
         std::vector<Steps> inner;
-        bool whole = false;
-        for (const Steps& steps : wanted) {
-            if (!matches(steps[0], cursor, index, in_object)) continue;
-            if (steps.size() == 1) whole = true;
-            else inner.push_back(steps.subspan(1));
-        }
+        const bool whole = leads_here(wanted, cursor, index, in_object, inner);
         const Value& value = cursor.value();
         const bool goes_in = !inner.empty() && (value.type == Type::object || value.type == Type::array);
         if (!whole && !goes_in) continue;
@@ -116,35 +121,36 @@ Value object_in(std::string_view event) {
     return {event.substr(begin, end + 1 - begin), Type::object, false};
 }
 
+// Each path's way in this event: the member of exactly its text first. `exact` holds what they point to.
+std::vector<Steps> steps_in(const Value& object, const std::vector<FieldPath>& paths, std::vector<FieldPath::Step>& exact) {
+    exact.resize(paths.size());
+    std::vector<Steps> ways;
+    for (std::size_t i = 0; i < paths.size(); ++i) {
+        if (!paths[i].is_plain() && has_member(object, paths[i].text)) {
+            exact[i].name = paths[i].text;
+            ways.emplace_back(&exact[i], 1);
+        } else {
+            ways.emplace_back(paths[i].steps);
+        }
+    }
+    return ways;
+}
+
 }  // namespace
 
-void append_without(std::string& out, std::string_view event, const FieldPath& path) {
+void append_without(std::string& out, std::string_view event, const std::vector<FieldPath>& paths) {
     const Value object = object_in(event);
-    const FieldPath::Step exact{path.text, -1};
-    const Steps steps = !path.is_plain() && has_member(object, path.text) ? Steps(&exact, 1) : Steps(path.steps);
-    const std::size_t before = out.size();
+    std::vector<FieldPath::Step> exact;
+    const std::vector<Steps> gone = steps_in(object, paths, exact);
     out.append(event.substr(0, static_cast<std::size_t>(object.text.data() - event.data())));
-    if (copy_without(out, object, steps)) {
-        out.append(event.substr(static_cast<std::size_t>(object.text.data() + object.text.size() - event.data())));
-        return;
-    }
-    out.resize(before);
-    out.append(event);
+    if (!copy_without(out, object, gone)) out.append(object.text);
+    out.append(event.substr(static_cast<std::size_t>(object.text.data() + object.text.size() - event.data())));
 }
 
 void append_kept(std::string& out, std::string_view event, const std::vector<FieldPath>& paths) {
     const Value object = object_in(event);
-    std::vector<FieldPath::Step> exact(paths.size());
-    std::vector<Steps> wanted;
-    for (std::size_t i = 0; i < paths.size(); ++i) {
-        if (!paths[i].is_plain() && has_member(object, paths[i].text)) {
-            exact[i].name = paths[i].text;
-            wanted.emplace_back(&exact[i], 1);
-        } else {
-            wanted.emplace_back(paths[i].steps);
-        }
-    }
-    copy_kept(out, object, wanted);
+    std::vector<FieldPath::Step> exact;
+    copy_kept(out, object, steps_in(object, paths, exact));
 }
 
 void append_with_member(std::string& out, std::string_view event, std::string_view name,

@@ -17,10 +17,10 @@ namespace stream {
 void append_with_member(std::string& out, std::string_view event, std::string_view name,
                         std::string_view value_json);
 
-// `event` without the member at `path`, every one of that name: first the member of exactly the path's
-// text, if there is one, else along its steps. Where there is none nothing changes. An element of an
-// array goes with its comma.
-void append_without(std::string& out, std::string_view event, const FieldPath& path);
+// `event` without the members at `paths`, every one of that name: first the member of exactly the path's
+// text, if there is one, else along its steps. Where there is none nothing changes. What goes takes a comma
+// along; the numbers of elements are those of the event as it is.
+void append_without(std::string& out, std::string_view event, const std::vector<FieldPath>& paths);
 
 // `event` with only the members at `paths` (and what leads to them), in the event's order and with their
 // own bytes. Elements of arrays (`items[0]`) leave an array of those kept.

@@ -2,6 +2,7 @@
 #include "ops/map.hpp"
 
 #include "base/text.hpp"
+#include "json/cursor.hpp"
 #include "json/splice.hpp"
 
 namespace stream {
@@ -52,6 +53,9 @@ Result<void> Map::edit(const Event& event, Sink& sink) {
             Error error = std::move(value.error());
             return tl::unexpected(Error(error.kind(), "--set " + set.name + ": " + error.message(), error.hint()));
         }
+        if (nested_deeper(value->text, 1023)) {
+            return fail(ErrorKind::data, "--set " + set.name + ": the event would be nested more than 1024 deep");
+        }
         if (value->type != Type::missing) values.emplace_back(&set.name, std::string(value->text));
     }
     line_.assign(event.raw);
@@ -60,9 +64,9 @@ Result<void> Map::edit(const Event& event, Sink& sink) {
         append_kept(next_, line_, options_.keep);
         line_.swap(next_);
     }
-    for (const FieldPath& path : options_.drop) {
+    if (!options_.drop.empty()) {
         next_.clear();
-        append_without(next_, line_, path);
+        append_without(next_, line_, options_.drop);
         line_.swap(next_);
     }
     for (const auto& [name, value] : values) {

@@ -12,6 +12,8 @@ command_of() {
         stream-time) echo stream-time parse ts ;;
         stream-window) echo stream-window tumbling 1s count ;;
         stream-dedupe) echo stream-dedupe --by n ;;
+        stream-filter) echo stream-filter .n ;;
+        stream-map) echo stream-map --set m=.n ;;
         stream-gen) echo stream-gen web --events 200000 ;;
         streamutils) echo streamutils ;;
         *) return 1 ;;

@@ -9,12 +9,11 @@
 // left in fuzz_failure. Included once, by the target, which has its own words for mutations.
 #pragma once
 
+#include <fcntl.h>
 #include <signal.h>
 #include <unistd.h>
-#include <fcntl.h>
 
 #include <algorithm>
-#include <bitset>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -46,6 +45,7 @@ inline void keep_failure() {
     const int fd = open("fuzz_failure", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
     if (fd >= 0 && write(fd, current.data(), current.size()) < 0) _exit(3);
 }
+inline volatile sig_atomic_t stopped = 0;  // by SIGINT or SIGTERM: what was done is told
 inline void on_signal(int number) {
     keep_failure();
     signal(number, SIG_DFL);
@@ -177,6 +177,7 @@ int main(int argc, char** argv) {
         }
     }
     for (const int number : {SIGABRT, SIGALRM}) signal(number, on_signal);
+    for (const int number : {SIGINT, SIGTERM}) signal(number, [](int) { stopped = 1; });
     if (__sanitizer_set_death_callback != nullptr) __sanitizer_set_death_callback(keep_failure);
     std::size_t runs = 0;
     for (const std::string& text : pool) {
@@ -191,7 +192,7 @@ int main(int argc, char** argv) {
     if (pool.empty()) pool.emplace_back();
     reached_new_code();
     Mutator mutator(seed);
-    for (std::size_t i = 0; i < mutants; ++i, ++runs) {
+    for (std::size_t i = 0; i < mutants && stopped == 0; ++i, ++runs) {
         std::string text = mutator.from(pool);
         std::memset(counts, 0, sizeof counts);
         run(text);

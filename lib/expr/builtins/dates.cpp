@@ -43,9 +43,14 @@ std::tm from_seconds(std::int64_t seconds) {
     return time;
 }
 
-std::tm from_number(Val number) {
+// strftime and todate cut a fraction off; gmtime keeps one, with the noise of doubles.
+std::tm from_number(Val number, bool cuts = false) {
     std::int64_t seconds = 0;
-    if (!integer_of(number, seconds)) throw Punt{"a time with a fraction"};
+    if (!integer_of(number, seconds)) {
+        const double fraction = double_of(number);
+        if (!cuts || !(fraction >= 0 && fraction < static_cast<double>(last_second))) throw Punt{"a time with a fraction"};
+        seconds = static_cast<std::int64_t>(fraction);
+    }
     return from_seconds(seconds);
 }
 
@@ -132,7 +137,7 @@ Val mktime_of(Run& run, Val in, const Val*) {
 // A time for strftime, which takes both forms. False: the error is raised.
 bool read_time(Run& run, Val in, std::tm& time) {
     if (in.is_number()) {
-        time = from_number(in);
+        time = from_number(in, true);
         return true;
     }
     if (!in.is_array()) {

@@ -289,7 +289,10 @@ Val tonumber(Run& run, Val in, const Val*) {
     // Words; but those that begin null, true, false, nan and infinity are for jq to judge.
     const bool word = !text.empty() && std::string_view("tfniTFNI").find(text[0]) == text.npos &&
                       std::all_of(text.begin(), text.end(), is_letter);
-    if (word || text == "-") return run.fail("%A cannot be parsed as a number", in);
+    // What begins like a number and is a date or an address is none to any jq.
+    const bool begins = !text.empty() && (text[0] == '-' || (text[0] >= '0' && text[0] <= '9'));
+    const bool other = begins && text.find('\0') == text.npos && text.find_first_not_of("0123456789+-.eE \t\r\n") != text.npos;
+    if (word || other || text == "-") return run.fail("%A cannot be parsed as a number", in);
     throw Punt{"tonumber of a string that is no plain number"};
 }
 

@@ -16,7 +16,7 @@ namespace {
 
 std::string without(const std::string& event, const std::string& field) {
     std::string out;
-    append_without(out, event, *parse_field(field));
+    append_without(out, event, {*parse_field(field)});
     return out;
 }
 
@@ -51,6 +51,15 @@ TEST(Without, Paths) {
     EXPECT_EQ(without(R"({"l":[1,2,3]})", "l[1]"), R"({"l":[1,3]})");
     EXPECT_EQ(without(R"({"l":[{"a":1,"b":2}]})", "l[0].a"), R"({"l":[{"b":2}]})");
     EXPECT_EQ(without(R"({"u":5})", "u.mail"), R"({"u":5})");
+}
+
+TEST(Without, SeveralAtOnce) {
+    std::string out;
+    append_without(out, R"({"l":[1,2,3],"a":1,"b":2})", {*parse_field("l[0]"), *parse_field("l[2]"), *parse_field("a")});
+    EXPECT_EQ(out, R"({"l":[2],"b":2})");
+    out.clear();
+    append_without(out, R"({"l":[1,2,3]})", {*parse_field("l[0]"), *parse_field("l[1]"), *parse_field("l[2]")});
+    EXPECT_EQ(out, R"({"l":[]})");
 }
 
 TEST(Kept, InTheEventsOrderWithTheirBytes) {

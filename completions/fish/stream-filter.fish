@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: Apache-2.0
+# Generated from the option table by tests/check/options.sh --update; do not edit.
+complete -c stream-filter -l invert -s v -d 'events for which EXPR does not hold'
+complete -c stream-filter -l quiet -s q -d 'write nothing, stop at the first event found; exit 1 if there is none'
+complete -c stream-filter -l explain -d 'say how EXPR runs (compiled, or in libjq and why), and read nothing'
+complete -c stream-filter -l arg -x -d '$NAME in expressions is this text'
+complete -c stream-filter -l argjson -x -d '$NAME in expressions is this JSON value'
+complete -c stream-filter -l bad -r -F -a 'stop skip' -d 'what becomes of bad events (default stop: exit 3)'
+complete -c stream-filter -l max-bad -x -d 'more bad events than this stop the tool (exit 3)'
+complete -c stream-filter -l max-line -x -d 'a longer line is a bad event (default 16MiB)'
+complete -c stream-filter -l line-buffered -d 'write each line at once (idle pipes are flushed anyway)'
+complete -c stream-filter -l progress -d 'show progress on stderr, also where it is no terminal'
+complete -c stream-filter -l no-progress -d 'show no progress'
+complete -c stream-filter -l stats -r -F -d 'append counters to FILE as NDJSON, every 10 s and at the end'
+complete -c stream-filter -l help -s h -d 'show help'
+complete -c stream-filter -l version -d 'show the version'

@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: Apache-2.0
+# Generated from the option table by tests/check/options.sh --update; do not edit.
+complete -c stream-map -l set -x -d 'add or replace a member; EXPR sees the event as it came'
+complete -c stream-map -l drop -x -d 'take members out'
+complete -c stream-map -l keep -x -d 'keep only these members (and those of --set)'
+complete -c stream-map -l raw -s r -d 'write results as text, strings without quotes; no events then'
+complete -c stream-map -l explain -d 'say how EXPR runs (compiled, or in libjq and why), and read nothing'
+complete -c stream-map -l arg -x -d '$NAME in expressions is this text'
+complete -c stream-map -l argjson -x -d '$NAME in expressions is this JSON value'
+complete -c stream-map -l bad -r -F -a 'stop skip' -d 'what becomes of bad events (default stop: exit 3)'
+complete -c stream-map -l max-bad -x -d 'more bad events than this stop the tool (exit 3)'
+complete -c stream-map -l max-line -x -d 'a longer line is a bad event (default 16MiB)'
+complete -c stream-map -l line-buffered -d 'write each line at once (idle pipes are flushed anyway)'
+complete -c stream-map -l progress -d 'show progress on stderr, also where it is no terminal'
+complete -c stream-map -l no-progress -d 'show no progress'
+complete -c stream-map -l stats -r -F -d 'append counters to FILE as NDJSON, every 10 s and at the end'
+complete -c stream-map -l help -s h -d 'show help'
+complete -c stream-map -l version -d 'show the version'

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "log/head.hpp"
+
+#include <cstring>
+
+#include "base/crc32c.hpp"
+
+namespace stream::log {
+
+namespace {
+
+constexpr char magic[8] = {'S', 'L', 'H', 'E', 'A', 'D', '1', '\n'};
+constexpr std::size_t fixed = 48;
+constexpr std::size_t each = 32;
+
+template <typename T>
+void put(std::string& out, T value) {
+    out.append(reinterpret_cast<const char*>(&value), sizeof value);
+}
+
+template <typename T>
+T get(std::string_view bytes, std::size_t at) {
+    T value{};
+    std::memcpy(&value, bytes.data() + at, sizeof value);
+    return value;
+}
+
+}  // namespace
+
+Result<std::optional<HeadState>> Head::read(std::uint64_t manifest_id, std::uint32_t partitions) {
+    if (file_ == nullptr) {
+        auto opened = files_->open_if_there(path_, Open::read);
+        if (!opened) return pass_on(opened);
+        if (*opened == nullptr) return std::optional<HeadState>{};
+        file_ = std::move(*opened);
+        writable_ = false;
+    }
+    bytes_.assign(fixed + each * partitions + 4, '\0');
+    auto got = file_->read_at(bytes_, 0);
+    if (!got) return pass_on(got);
+    const std::string_view bytes(bytes_);
+    if (*got != bytes.size() || bytes.compare(0, sizeof magic, std::string_view(magic, sizeof magic)) != 0) return std::optional<HeadState>{};
+    if (crc32c(bytes.substr(0, bytes.size() - 4)) != get<std::uint32_t>(bytes, bytes.size() - 4)) return std::optional<HeadState>{};
+    HeadState state;
+    state.manifest_id = get<std::uint64_t>(bytes, 8);
+    state.writes = get<std::uint64_t>(bytes, 16);
+    state.epoch = get<std::uint32_t>(bytes, 24);
+    state.sequence = get<std::uint64_t>(bytes, 32);
+    state.manifest_length = get<std::uint64_t>(bytes, 40);
+    if (state.manifest_id != manifest_id || get<std::uint32_t>(bytes, 28) != partitions) return std::optional<HeadState>{};
+    for (std::uint32_t p = 0; p < partitions; ++p) {
+        const std::size_t at = fixed + each * p;
+        state.partitions.push_back({get<std::uint64_t>(bytes, at), get<std::uint64_t>(bytes, at + 8), get<std::uint64_t>(bytes, at + 16),
+                                    get<std::uint32_t>(bytes, at + 24)});
+    }
+    return state;
+}
+
+Result<void> Head::write(const HeadState& state) {
+    if (file_ == nullptr || !writable_) {
+        auto opened = files_->open_if_there(path_, Open::write);
+        if (!opened) return pass_on(opened);
+        if (*opened == nullptr) opened = files_->open(path_, Open::create_new);
+        if (!opened) return pass_on(opened);
+        file_ = std::move(*opened);
+        writable_ = true;
+    }
+    bytes_.assign(magic, sizeof magic);
+    put(bytes_, state.manifest_id);
+    put(bytes_, state.writes);
+    put(bytes_, state.epoch);
+    put(bytes_, static_cast<std::uint32_t>(state.partitions.size()));
+    put(bytes_, state.sequence);
+    put(bytes_, state.manifest_length);
+    for (const PartitionHead& partition : state.partitions) {
+        put(bytes_, partition.segment);
+        put(bytes_, partition.length);
+        put(bytes_, partition.offset);
+        put(bytes_, partition.chain);
+        put(bytes_, std::uint32_t{0});
+    }
+    put(bytes_, crc32c(bytes_));
+    return file_->write_at(bytes_, 0);
+}
+
+}  // namespace stream::log
