@@ -8,6 +8,8 @@ complete -c stream-cat -l pace -x -a '1x 10x max' -d 'replay by event time: 1x, 
 complete -c stream-cat -l tag -x -d 'add where each line came from, as member NAME'
 complete -c stream-cat -l format -x -a 'ndjson csv tsv logfmt clf combined syslog lines regex:' -d 'what the input is (default: csv or tsv by the name\'s ending, else ndjson)'
 complete -c stream-cat -l columns -x -d 'csv, tsv: the columns\' names, for files without a header'
+complete -c stream-cat -l arg -x -d '$NAME in expressions is this text'
+complete -c stream-cat -l argjson -x -d '$NAME in expressions is this JSON value'
 complete -c stream-cat -l time -x -d 'the field with the event time (default: $STREAM_TIME, ts, window_end, source.ts_ms)'
 complete -c stream-cat -l time-format -x -d 'how times are written, in strptime\'s letters'
 complete -c stream-cat -l time-unit -x -a 's ms us ns' -d 'what a number counts since the epoch'

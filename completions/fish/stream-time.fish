@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Generated from the option table by tests/check/options.sh --update; do not edit.
+complete -c stream-time -l arg -x -d '$NAME in expressions is this text'
+complete -c stream-time -l argjson -x -d '$NAME in expressions is this JSON value'
 complete -c stream-time -l time -x -d 'the field with the event time (default: $STREAM_TIME, ts, window_end, source.ts_ms)'
 complete -c stream-time -l time-format -x -d 'how times are written, in strptime\'s letters'
 complete -c stream-time -l time-unit -x -a 's ms us ns' -d 'what a number counts since the epoch'

@@ -49,12 +49,19 @@ std::string own_case(std::string message) {
     return message;
 }
 
-// A number of the program that a double cannot hold: libjq would reckon with another.
+// A whole number that a double cannot hold, such as an id. (Of 3.14159265358979323846 nobody expects that.)
+std::string_view rounded_integer(std::string_view json) {
+    while (true) {
+        const std::string_view found = rounded_number(json);
+        if (found.empty() || found.find_first_not_of("-0123456789") == std::string_view::npos) return found;
+        json.remove_prefix(static_cast<std::size_t>(found.data() + found.size() - json.data()));
+    }
+}
+
+// One of the program: libjq would reckon with another.
 std::string_view rounded_literal(const Ast& ast) {
     if (ast.kind == AstKind::number) {
-        // As JSON: `.5` and `1.` are jq's own spelling, and short.
-        const bool json = ast.text[0] >= '0' && ast.text[0] <= '9' && ast.text.back() != '.' && ast.text.find(".e") == std::string::npos;
-        return json ? rounded_number(ast.text) : std::string_view{};
+        return ast.text.find_first_not_of("0123456789") == std::string::npos ? rounded_integer(ast.text) : std::string_view{};
     }
     for (const AstPtr& kid : ast.kids) {
         if (kid == nullptr) continue;
@@ -106,7 +113,7 @@ struct Expression::Impl {
         if (libjq) return {};
         std::string_view rounded = rounded_literal(*ast);
         for (const auto& [name, json] : settings.arguments) {
-            if (rounded.empty()) rounded = rounded_number(json);
+            if (rounded.empty()) rounded = rounded_integer(json);
         }
         if (!rounded.empty()) return fail(ErrorKind::usage, "in libjq, jq would round the number " + printable(rounded, 40));
         LibjqLimits limits;
