@@ -10,6 +10,8 @@ command_of() {
         stream-time) echo stream-time parse ts ;;
         stream-window) echo stream-window tumbling 1s count ;;
         stream-dedupe) echo stream-dedupe --by n ;;
+        stream-filter) echo stream-filter .n ;;
+        stream-map) echo stream-map --set m=.n ;;
     esac
 }
 filters() { (cd "$STREAM_BIN" && ls | grep -E '^stream-' | grep -vx stream-gen); }
