@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "expr/compiler.hpp"
 
+#include <algorithm>
+
 #include "expr/compiler_scope.hpp"
 #include "expr/val_number.hpp"
 #include "json/canonical.hpp"
@@ -311,18 +313,31 @@ Compiler::Out Compiler::object(const Ast& ast, const Context& context) {
     return make_object(std::move(members));
 }
 
+namespace {
+
+// Whether there is a `try` in it, or a function that may hold one.
+bool may_try(const Ast& ast) {
+    if (ast.kind == AstKind::attempt && ast.op[0] != '?') return true;
+    if (ast.kind == AstKind::define) return true;
+    if (ast.kind == AstKind::call && ast.text != "select" && ast.text != "first" && ast.text != "last" && ast.text != "empty") return true;
+    return std::any_of(ast.kids.begin(), ast.kids.end(), [](const AstPtr& kid) { return kid != nullptr && may_try(*kid); });
+}
+
+}  // namespace
+
 Compiler::Out Compiler::assign(const Ast& ast, const Context& context) {
     const std::string_view op = ast.op;
     NodePtr paths = with_paths(*ast.kids[0], context);
+    const bool tries = may_try(*ast.kids[0]);
     constexpr const char* why = "an assignment of several values";
     if (op == "|=") {
         Context inner = context;
         inner.base.reset();
-        return make_update(std::move(paths), single(*ast.kids[1], closed(inner), why));
+        return make_update(std::move(paths), single(*ast.kids[1], closed(inner), why), tries);
     }
     NodePtr value = single(*ast.kids[1], context, why);
-    if (op == "=") return make_assign(std::move(paths), std::move(value));
-    return make_update_with(std::move(paths), op == "//=" ? 'a' : op[0], std::move(value));
+    if (op == "=") return make_assign(std::move(paths), std::move(value), tries);
+    return make_update_with(std::move(paths), op == "//=" ? 'a' : op[0], std::move(value), tries);
 }
 
 Function Compiler::format_function(std::string_view name) {

@@ -44,10 +44,11 @@ NodePtr make_recurse_with(NodePtr f);  // recurse(f)
 // Those of update.cpp: the node must have paths (Node::has_paths).
 NodePtr make_paths_of(NodePtr f);                      // path(f)
 NodePtr make_delete(NodePtr f);                        // del(f)
-NodePtr make_update(NodePtr f, NodePtr with);          // f |= with, `with` single
-NodePtr make_assign(NodePtr f, NodePtr value);         // f = value, `value` single and of the whole input
+// `tries`: there may be a `try` in f, which in jq 1.6 catches what fails while its place is changed.
+NodePtr make_update(NodePtr f, NodePtr with, bool tries);  // f |= with, `with` single
+NodePtr make_assign(NodePtr f, NodePtr value, bool tries);  // f = value, `value` single and of the whole input
 // f += v, f //= v: `value` of the whole input, single; `op` as in arithmetic, or '/' '/' as 'a' for //=
-NodePtr make_update_with(NodePtr f, char op, NodePtr value);
+NodePtr make_update_with(NodePtr f, char op, NodePtr value, bool tries);
 NodePtr make_getpath(NodePtr path);
 NodePtr make_setpath(NodePtr path, NodePtr value);
 

@@ -182,7 +182,8 @@ private:
 // f |= with, f = value, f op= value: `op` is 0 for |=, '=' for =, 'a' for //=, else the operator.
 class Update final : public Node {
 public:
-    Update(NodePtr f, char op, NodePtr with) : Node(true), f_(std::move(f)), op_(op), with_(std::move(with)) {}
+    Update(NodePtr f, char op, NodePtr with, bool tries)
+        : Node(true), f_(std::move(f)), op_(op), with_(std::move(with)), tries_(tries) {}
     Val one(Run& run, Val in) const override {
         Val value;
         if (op_ != 0) {
@@ -196,6 +197,7 @@ public:
         for (const Keys& keys : paths) {
             run.step();
             at = set_at(run, at, keys, 0, [&](Val old) { return changed(run, old, value); });
+            if (at.is_failed() && tries_) throw Punt{"an error in an assignment through `try`"};
             if (at.is_failed()) return at;
         }
         return at;
@@ -213,6 +215,7 @@ private:
     NodePtr f_;
     char op_;
     NodePtr with_;
+    bool tries_;
 };
 
 bool keys_from(Run& run, Val path, Keys& keys) {
@@ -267,10 +270,14 @@ private:
 
 NodePtr make_paths_of(NodePtr f) { return std::make_unique<PathsOf>(std::move(f)); }
 NodePtr make_delete(NodePtr f) { return std::make_unique<Delete>(std::move(f)); }
-NodePtr make_update(NodePtr f, NodePtr with) { return std::make_unique<Update>(std::move(f), char{0}, std::move(with)); }
-NodePtr make_assign(NodePtr f, NodePtr value) { return std::make_unique<Update>(std::move(f), '=', std::move(value)); }
-NodePtr make_update_with(NodePtr f, char op, NodePtr value) {
-    return std::make_unique<Update>(std::move(f), op, std::move(value));
+NodePtr make_update(NodePtr f, NodePtr with, bool tries) {
+    return std::make_unique<Update>(std::move(f), char{0}, std::move(with), tries);
+}
+NodePtr make_assign(NodePtr f, NodePtr value, bool tries) {
+    return std::make_unique<Update>(std::move(f), '=', std::move(value), tries);
+}
+NodePtr make_update_with(NodePtr f, char op, NodePtr value, bool tries) {
+    return std::make_unique<Update>(std::move(f), op, std::move(value), tries);
 }
 NodePtr make_getpath(NodePtr path) { return std::make_unique<GetPath>(std::move(path)); }
 NodePtr make_setpath(NodePtr path, NodePtr value) { return std::make_unique<SetPath>(std::move(path), std::move(value)); }
