@@ -5,6 +5,18 @@
 
 namespace stream::expr {
 
+void Arena::look_up() {
+    if (steps_ > steps_limit_) throw LimitReached{"steps"};
+    if (stopped_ != nullptr && stopped_()) throw Interrupted{};
+    look_at_ = std::min(steps_limit_ == UINT64_MAX ? UINT64_MAX : steps_limit_ + 1, steps_ + look_each);
+}
+
+void Arena::forget() {
+    for (auto& entry : arrays_) entry = {};
+    for (auto& entry : objects_) entry = {};
+    remembers_ = false;
+}
+
 void* Arena::allocate_chunk(std::size_t bytes) {
     const std::size_t size = std::max({first_chunk, bytes, std::min(used_, std::size_t{8} << 20)});
     if (size > limit_ || used_ > limit_ - size) throw LimitReached{"memory"};

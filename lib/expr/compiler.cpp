@@ -10,6 +10,11 @@
 
 namespace stream::expr {
 
+namespace {
+// Deeper ways are walked event by event.
+constexpr std::size_t steps_max = 32;
+}  // namespace
+
 Compiler::Compiler(const Settings& settings, FieldSet& fields, Arena& constants)
     : settings_(settings), fields_(fields), constants_(constants) {}
 Compiler::~Compiler() = default;
@@ -64,9 +69,9 @@ NodePtr Compiler::with_paths(const Ast& ast, const Context& context) {
     return made;
 }
 
-Compiler::Context Compiler::closed(const Context& context) const {
+Compiler::Context Compiler::closed(const Context& context) {
     Context inner = context;
-    inner.barrier = context.scope;
+    inner.wall = ++walls_;
     return inner;
 }
 
@@ -185,7 +190,7 @@ Compiler::Out Compiler::slot(Steps steps, const Context& context) {
 Compiler::Out Compiler::field(const Ast& ast, const Context& context, bool optional) {
     Out target = any(*ast.kids[0], context);
     if (!ast.has_text) return make_index(std::move(target.node), node(*ast.kids[1], context), optional);
-    if (target.is_slot && !optional) {
+    if (target.is_slot && !optional && target.at->size() < steps_max) {
         Steps steps = *target.at;
         steps.push_back({ast.text, -1});
         return slot(std::move(steps), context);
@@ -199,14 +204,14 @@ Compiler::Out Compiler::index(const Ast& ast, const Context& context, bool optio
     Val constant;
     if (constant_of(*key, constant)) {
         if (constant.kind == Kind::string) {
-            if (!target.is_slot || optional) return make_field(std::move(target.node), constant, optional);
+            if (!target.is_slot || optional || target.at->size() >= steps_max) return make_field(std::move(target.node), constant, optional);
             Steps steps = *target.at;
             steps.push_back({std::string(constant.view()), -1});
             return slot(std::move(steps), context);
         }
         // Elements far back are looked for when they are asked for, not in every event.
         if (constant.kind == Kind::integer && constant.integer >= 0 && constant.integer < 64 && target.is_slot && !optional &&
-            !target.at->empty()) {
+            !target.at->empty() && target.at->size() < steps_max) {
             Steps steps = *target.at;
             steps.push_back({std::string(), constant.integer});
             return slot(std::move(steps), context);
@@ -237,7 +242,12 @@ Compiler::Out Compiler::pipe(const Ast& ast, const Context& context) {
         inner.base = first.at;
         Out second = any(*parts[i], inner);
         // `.a | .b`: a slot needs no walk to what it is in first.
-        if (first.is_slot && second.is_slot) {
+        const auto leads_there = [](const Steps& a, const Steps& b) {
+            return a.size() <= b.size() && std::equal(a.begin(), a.end(), b.begin(), [](const auto& x, const auto& y) {
+                       return x.name == y.name && x.index == y.index;
+                   });
+        };
+        if (first.is_slot && second.is_slot && leads_there(*first.at, *second.at)) {
             first = std::move(second);
             continue;
         }
@@ -297,7 +307,7 @@ Compiler::Out Compiler::object(const Ast& ast, const Context& context) {
         } else {
             Val name;
             if (!constant_of(*key, name) || name.kind != Kind::string) throw NotCompiled{"a member named by a string with parts", member.key->begin};
-            if (context.base) {
+            if (context.base && context.base->size() < steps_max) {
                 Steps steps = *context.base;
                 steps.push_back({std::string(name.view()), -1});
                 value = slot(std::move(steps), context).node;

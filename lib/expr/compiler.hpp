@@ -45,7 +45,7 @@ private:
         const Scope* scope = nullptr;
         std::optional<Steps> base;
         bool guarded = false;  // in `a?` or before `//`: the field may well be in no event
-        const Scope* barrier = nullptr;  // labels from here outwards cannot be reached by a break
+        std::size_t wall = 0;  // the innermost thing that no break may leave
     };
     // A node, and where its result is, if it is always the same place in the event.
     struct Out {
@@ -64,7 +64,7 @@ private:
     NodePtr elsewhere(const Ast& ast, const Context& context);
     NodePtr with_paths(const Ast& ast, const Context& context);
     // Inside, no break may leave.
-    Context closed(const Context& context) const;
+    Context closed(const Context& context);
 
     Out slot(Steps steps, const Context& context);
     // With a `?` behind the step: `optional`.
@@ -106,6 +106,7 @@ private:
     std::map<std::string, std::string> prelude_texts_;
     std::size_t variables_ = 0;
     std::size_t nodes_ = 0;
+    std::size_t walls_ = 0;
     unsigned expansions_ = 0;
     unsigned depth_ = 0;
 };

@@ -130,15 +130,6 @@ Compiler::Out Compiler::expand(const Scope& function, const Ast& ast, const Cont
         scope.name = parameter.name;
         scope.ast = argument;
         scope.home = context.scope;
-        if (parameter.by_value) {
-            // `name` is `$name` then: a program of that one variable.
-            auto variable = std::make_unique<Ast>();
-            variable->kind = AstKind::variable;
-            variable->text = parameter.name;
-            scope.ast = variable.get();
-            scope.home = inner.scope;
-            preludes_.emplace("$" + std::to_string(preludes_.size()), std::move(variable));
-        }
         inner.scope = add(std::move(scope));
     }
     Out body = any(*function.ast->kids[0], inner);
@@ -247,6 +238,7 @@ Compiler::Out Compiler::label(const Ast& ast, const Context& context) {
     scope.up = context.scope;
     scope.name = ast.text;
     scope.label = parts.label;
+    scope.wall = context.wall;
     Context inner = context;
     inner.scope = add(std::move(scope));
     set_label_body(*parts.label, node(*ast.kids[0], inner));
@@ -254,11 +246,9 @@ Compiler::Out Compiler::label(const Ast& ast, const Context& context) {
 }
 
 Compiler::Out Compiler::break_to(const Ast& ast, const Context& context) {
-    bool inside = true;
     for (const Scope* scope = context.scope; scope != nullptr; scope = scope->up) {
-        if (scope == context.barrier) inside = false;
         if (scope->kind != Scope::Kind::label || scope->name != ast.text) continue;
-        if (!inside) break;
+        if (scope->wall != context.wall) break;
         return make_break(*scope->label);
     }
     throw NotCompiled{"a break out of what gives one result", ast.begin};

@@ -29,6 +29,7 @@ struct Compiler::Scope {
     Steps at;                       // alias
     Val value;                      // constant
     const Label* label = nullptr;
+    std::size_t wall = 0;           // label: within what it stands
 };
 
 }  // namespace stream::expr

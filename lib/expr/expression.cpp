@@ -197,7 +197,15 @@ struct Expression::Impl {
             return punted(punt, event);
         } catch (const LimitReached& limit) {
             results.clear();
+            // jq changes in place what nobody else holds, and needs less.
+            if (settings.fall_back && std::string_view(limit.what) == "memory") return punted(Punt{"much memory"}, event);
             return fail(ErrorKind::data, limit_message(limit.what, settings));
+        } catch (const Interrupted&) {
+            results.clear();
+            return fail(ErrorKind::stopped, "stopped");
+        } catch (const std::bad_alloc&) {
+            results.clear();
+            return fail(ErrorKind::data, limit_message("memory", settings));
         }
         view_results();
         return {};
@@ -225,7 +233,12 @@ struct Expression::Impl {
             auto ran = punted(punt, event);
             return holds_of(std::move(ran));
         } catch (const LimitReached& limit) {
+            if (settings.fall_back && std::string_view(limit.what) == "memory") return holds_of(punted(Punt{"much memory"}, event));
             return fail(ErrorKind::data, limit_message(limit.what, settings));
+        } catch (const Interrupted&) {
+            return fail(ErrorKind::stopped, "stopped");
+        } catch (const std::bad_alloc&) {
+            return fail(ErrorKind::data, limit_message("memory", settings));
         }
     }
 
@@ -259,7 +272,7 @@ Result<Expression> Expression::make(std::string_view program, const Settings& se
             impl->compiler = std::make_unique<Compiler>(impl->settings, extended, impl->constants);
             impl->root = impl->compiler->compile(*impl->ast);
             for (std::size_t i = fields.size(); i < extended.size(); ++i) impl->reads.push_back(extended.name(i).starts_with('.') ? extended.name(i) : "." + extended.name(i));
-            impl->state.emplace(impl->settings.memory_bytes, impl->settings.steps, impl->compiler->variables());
+            impl->state.emplace(impl->settings.memory_bytes, impl->settings.steps, impl->compiler->variables(), impl->settings.stopped);
             fields = std::move(extended);
         } catch (const NotCompiled& reason) {
             impl->root.reset();

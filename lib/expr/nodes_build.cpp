@@ -181,6 +181,7 @@ protected:
             if (value.is_failed()) return value;
             if (value.is_string()) out += utf8_of(run.arena, value);
             else append_tojson(run.arena, out, value);
+            run.arena.check_text(out.size());
         }
         return Val::of_string(run.arena.copy(out));
     }

@@ -201,6 +201,7 @@ public:
         if (!in.is_array()) return run.fail(complaint(), in);
         const Array& items = array_of(run.arena, in);
         std::vector<Item> keyed;
+        run.arena.charge(items.size * sizeof(Item));
         keyed.reserve(items.size);
         for (const Val item : items) {
             run.step();

@@ -365,6 +365,7 @@ Val slice_value(Run& run, Val target, Val from, Val to) {
     std::int64_t end = 0;
     if (target.is_string()) {
         const std::string_view text = utf8_of(run.arena, target);
+        run.arena.work_through(text.size());
         const std::int64_t size = codepoints(text);
         if (!bound(from, size, 0, begin) || !bound(to, size, size, end)) throw Punt{"a slice's bound that is no whole number"};
         if (begin >= end) return Val::of_string({});
@@ -408,6 +409,7 @@ Flow each_item(Run& run, Val container, Emit emit) {
 }
 
 std::size_t count_of(Run& run, Val container) {
+    if (container.kind == Kind::array_text && container.size > 1024) return array_of(run.arena, container).size;
     if (container.kind == Kind::array_text) {
         std::size_t count = 0;
         for (Cursor cursor(Value{container.view(), Type::array, false}); cursor.next();) ++count;

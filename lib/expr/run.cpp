@@ -10,8 +10,8 @@ namespace {
 // "number (3)", long values cut.
 void append_described(Arena& arena, std::string& out, Val value) {
     std::string text;
-    append_tojson(arena, text, value);
     constexpr std::size_t shown = 30;
+    append_beginning(arena, text, value, shown);
     if (text.size() > shown) {
         std::size_t cut = shown;
         while (cut > 0 && (static_cast<unsigned char>(text[cut]) & 0xC0) == 0x80) --cut;
@@ -28,7 +28,7 @@ std::string Run::message() {
     std::string out;
     if (error.from_user) {
         if (error.a.is_string()) out = utf8_of(arena, error.a);
-        else append_tojson(arena, out, error.a);
+        else append_beginning(arena, out, error.a, 4096);
         return out;
     }
     for (const char* at = error.format; *at != '\0'; ++at) {
@@ -41,8 +41,8 @@ std::string Run::message() {
             case 'B': append_described(arena, out, error.b); break;
             case 'a': out += type_name(error.a); break;
             case 'b': out += type_name(error.b); break;
-            case 'S': append_tojson(arena, out, error.a); break;
-            case 'T': append_tojson(arena, out, error.b); break;
+            case 'S': append_beginning(arena, out, error.a, 200); break;
+            case 'T': append_beginning(arena, out, error.b, 200); break;
             default: out.push_back(*at); break;
         }
     }

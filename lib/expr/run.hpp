@@ -61,8 +61,8 @@ struct ExprError {
 
 class Run {
 public:
-    Run(std::size_t memory_limit, std::uint64_t steps_limit, std::size_t variables)
-        : arena(memory_limit), vars(variables), steps_limit_(steps_limit) {}
+    Run(std::size_t memory_limit, std::uint64_t steps_limit, std::size_t variables, bool (*stopped)() = nullptr)
+        : arena(memory_limit, steps_limit, stopped), vars(variables) {}
 
     Arena arena;
     const Value* slots = nullptr;  // the event's fields (json/scanner.hpp)
@@ -75,7 +75,6 @@ public:
         arena.reset();
         event = raw;
         slots = values;
-        steps_ = 0;
         levels_ = 0;
         stop_at = nullptr;
     }
@@ -104,15 +103,11 @@ public:
         return Val::failed();
     }
     // One turn of a loop. Throws LimitReached.
-    void step() {
-        if (++steps_ > steps_limit_) [[unlikely]] throw LimitReached{"steps"};
-    }
+    void step() { arena.work(1); }
     std::string message();  // of `error`, UTF-8
 
 private:
     static constexpr unsigned levels_max = 5000;
-    std::uint64_t steps_ = 0;
-    std::uint64_t steps_limit_;
     unsigned levels_ = 0;
 };
 

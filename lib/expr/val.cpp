@@ -17,6 +17,9 @@ namespace {
 // Values nested deeper than this are refused, so that no recursion over them can exhaust the stack.
 constexpr unsigned value_depth_max = 2048;
 
+// A container whose text is longer is looked into once, and what was found is kept while the event lasts.
+constexpr std::uint32_t long_text = 1024;
+
 int sign(int order) { return order < 0 ? -1 : order > 0 ? 1 : 0; }
 
 Value text_value(Val val) {
@@ -88,6 +91,7 @@ int type_rank(Val v) {
 
 int compare_at(Arena& arena, Val a, Val b, unsigned depth) {
     if (depth > value_depth_max) throw LimitReached{"depth"};
+    arena.work(1);
     const int rank = type_rank(a);
     if (const int other = type_rank(b); rank != other) return rank < other ? -1 : 1;
     switch (rank) {
@@ -121,6 +125,7 @@ std::string_view utf8_of(Arena& arena, Val string) {
     if (string.kind == Kind::string) return string.view();
     const std::string_view text = string.view();
     if (!string.escaped) return text.substr(1, text.size() - 2);
+    arena.work_through(text.size());
     std::string unescaped;
     append_unescaped(unescaped, Value{text, Type::string, true});
     return arena.copy(unescaped);
@@ -128,13 +133,19 @@ std::string_view utf8_of(Arena& arena, Val string) {
 
 const Array& array_of(Arena& arena, Val array) {
     if (array.kind == Kind::array) return *array.array;
+    if (const Array* known = arena.known_array(array.text)) return *known;
+    arena.work_through(array.size);
     ArrayBuilder builder(arena, 8);
     for (Cursor cursor(text_value(array)); cursor.next();) builder.add(Val::of_value(cursor.value()));
-    return *builder.finish().array;
+    const Array* built = builder.finish().array;
+    if (array.size > long_text) arena.remember(array.text, built);
+    return *built;
 }
 
 const Object& object_of(Arena& arena, Val object) {
     if (object.kind == Kind::object) return *object.object;
+    if (const Object* known = arena.known_object(object.text)) return *known;
+    arena.work_through(object.size);
     ObjectBuilder builder(arena, 12);
     for (Cursor cursor(text_value(object)); cursor.next();) {
         const Value& name = cursor.name();
@@ -143,13 +154,17 @@ const Object& object_of(Arena& arena, Val object) {
         if (name.escaped) key = Val::of_string(utf8_of(arena, key));
         builder.set(key, Val::of_value(cursor.value()));
     }
-    return *builder.finish().object;
+    const Object* built = builder.finish().object;
+    if (object.size > long_text) arena.remember(object.text, built);
+    return *built;
 }
 
 Val member_of(Arena& arena, Val object, std::string_view name, bool& found) {
     found = false;
     Val value;
+    if (object.kind == Kind::object_text && object.size > long_text) object = Val::of_object(&object_of(arena, object));
     if (object.kind == Kind::object_text) {
+        arena.work_through(object.size);
         for (Cursor cursor(text_value(object)); cursor.next();) {
             const Value& key = cursor.name();
             const bool same = key.escaped ? same_name(arena, Val::of_text(Kind::string_text, key.text, true), name)
@@ -180,9 +195,9 @@ Val member_of(Arena& arena, Val object, std::string_view name, bool& found) {
 }
 
 Val element_of(Arena& arena, Val array, std::int64_t index, bool& found) {
-    (void)arena;
     found = false;
     if (index < 0) return {};
+    if (array.kind == Kind::array_text && array.size > long_text) array = Val::of_array(&array_of(arena, array));
     if (array.kind == Kind::array) {
         if (index >= array.array->size) return {};
         found = true;

@@ -168,6 +168,8 @@ void append_json(Arena& arena, std::string& out, Val value);
 // As `tojson`, `tostring` and interpolation have it, so that the string equals jq's: numbers in jq's own
 // form (17 digits, 1e+17), 64-bit integers in digits, everything compact and unescaped anew.
 void append_tojson(Arena& arena, std::string& out, Val value);
+// The same for messages: no more than is needed of its beginning, and perhaps some more.
+void append_beginning(Arena& arena, std::string& out, Val value, std::size_t bytes);
 // A number in that form.
 void append_jq_number(std::string& out, Val number);
 // JSON text of a whole value, for messages and for consumers outside: type and text.

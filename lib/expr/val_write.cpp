@@ -28,6 +28,8 @@ struct Writer {
     Arena& arena;
     std::string& out;
     bool anew;  // as tojson: nothing keeps its text
+    std::size_t most = SIZE_MAX;
+    std::size_t begin = out.size();
 
     void string(Val value) {
         if (anew) append_jq_string(out, utf8_of(arena, value));
@@ -36,6 +38,10 @@ struct Writer {
     }
 
     void value(Val v, unsigned depth) {
+        // Also what is shared many times is written each time.
+        if (out.size() - begin > most) throw LimitReached{"memory"};
+        arena.check_text(out.size() - begin);
+        arena.work(1);
         switch (v.kind) {
             case Kind::failed:
             case Kind::null: out += "null"; return;
@@ -92,6 +98,14 @@ struct Writer {
 void append_json(Arena& arena, std::string& out, Val value) { Writer{arena, out, false}.value(value, 0); }
 
 void append_tojson(Arena& arena, std::string& out, Val value) { Writer{arena, out, true}.value(value, 0); }
+
+void append_beginning(Arena& arena, std::string& out, Val value, std::size_t bytes) {
+    try {
+        Writer{arena, out, true, bytes}.value(value, 0);
+    } catch (const LimitReached&) {
+        // The beginning is what was wanted.
+    }
+}
 
 Value value_of(Arena& arena, std::string& buffer, Val val) {
     const std::size_t begin = buffer.size();

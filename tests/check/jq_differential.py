@@ -2,12 +2,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Expressions against the jq binary: programs made from jq's grammar by a seed, events made and real.
 
-usage: jq_differential.py [--seed N] [--programs N] [--long] [--libjq-share P] [--out FILE]
+usage: jq_differential.py [--seed N] [--programs N] [--share P] [--long] [--only LABEL] [--show N] [--out FILE]
 
-Each program runs over the same events in jq (1.6) and in build/release/tests/expr_eval (or $EXPR_EVAL, or
---eval). The values before a failure, whether there is one, and what it says when it is caught must be the
-same. What may differ is in `permitted()`, each with its reason. TAP on stdout; a failing case is shown
-small: the program, the event, both answers.
+Each program runs over the same events in jq (1.6) and in build/release/tests/expr_eval ($EXPR_EVAL, --eval).
+The values, those before a failure too, must be the same, and whether it fails; what a failure says only
+where it is caught. What else may differ is in same_number(), same_text() and Comparison.reason(), each with
+why. TAP on stdout; a failing case is shown small: the program, the event, both answers.
+
+First come every builtin on odd values, regular expressions, dates and doubles (a share of them by --share),
+then generated programs, some with a token changed (both must refuse them, or neither), and numbers that a
+double would round, for which Python's arithmetic is the measure.
 """
 import argparse
 import collections

@@ -15,7 +15,11 @@ std::int64_t codepoints(std::string_view text) {
 }
 
 Val length(Run& run, Val in, const Val*) {
-    if (in.is_string()) return Val::of_integer(codepoints(utf8_of(run.arena, in)));
+    if (in.is_string()) {
+        const std::string_view text = utf8_of(run.arena, in);
+        run.arena.work_through(text.size());
+        return Val::of_integer(codepoints(text));
+    }
     if (in.is_array() || in.is_object()) return Val::of_integer(static_cast<std::int64_t>(count_of(run, in)));
     if (in.is_null()) return Val::of_integer(0);
     if (in.is_number()) {
@@ -119,12 +123,16 @@ Val add(Run& run, Val in, const Val*) {
     each_item(run, in, [&](Val item) {
         all_strings = all_strings && item.is_string();
         items.push_back(item);
+        if (items.size() % 4096 == 0) run.arena.charge(4096 * sizeof(Val));
         return Flow::more;
     });
     if (items.empty()) return {};
     if (all_strings && items.size() > 2) {
         std::string joined;
-        for (const Val item : items) joined += utf8_of(run.arena, item);
+        for (const Val item : items) {
+            joined += utf8_of(run.arena, item);
+            run.arena.check_text(joined.size());
+        }
         return Val::of_string(run.arena.copy(joined));
     }
     const bool all_arrays = items.size() > 2 && std::all_of(items.begin(), items.end(), [](Val v) { return v.is_array(); });
@@ -230,11 +238,13 @@ bool places(Run& run, Val in, Val part, std::vector<std::int64_t>& found) {
     const std::string_view text = utf8_of(run.arena, in);
     const std::string_view wanted = utf8_of(run.arena, part);
     const auto is_ascii = [](char c) { return static_cast<unsigned char>(c) < 0x80; };
+    run.arena.work_through(text.size());
     if (wanted.empty() || !std::all_of(text.begin(), text.end(), is_ascii) || text.find('\0') != std::string_view::npos) {
         throw Punt{"index in a string beyond ASCII"};
     }
     for (std::size_t at = text.find(wanted); at != std::string_view::npos; at = text.find(wanted, at + 1)) {
         run.step();
+        if (found.size() % 4096 == 4095) run.arena.charge(4096 * sizeof(std::int64_t));
         found.push_back(static_cast<std::int64_t>(at));
     }
     return !found.empty();

@@ -64,6 +64,8 @@ Val as_row(Run& run, Val in, char separator, AppendString string) {
     for (const Val item : array_of(run.arena, in)) {
         if (!first) out.push_back(separator);
         first = false;
+        run.step();
+        run.arena.check_text(out.size());
         if (item.is_array() || item.is_object()) return run.fail("%A is not valid in a csv row", item);
         if (item.is_string()) {
             string(out, utf8_of(run.arena, item));

@@ -299,6 +299,7 @@ public:
             const std::size_t begin = at + call.begin_of(rest);
             Edit edit{call.subject.substr(at, begin - at),
                       literal_ ? Val::null() : named_captures(run, call)};
+            if (edits.size() % 1024 == 1023) run.arena.charge(1024 * sizeof(Edit));
             edits.push_back(edit);
             at = begin + call.spans[0].size();
             behind = call.subject.substr(at);

@@ -154,6 +154,7 @@ Val join(Run& run, Val in, const Val* args) {
     Val failed;
     const auto add = [&](Val item) {
         run.step();
+        run.arena.check_text(text.size());
         if (!first && !args[0].is_null()) {
             if (!args[0].is_string())
                 return failed = run.fail("%A and %B cannot be added", Val::of_string(run.arena.copy(text)),
