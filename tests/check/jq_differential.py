@@ -1483,15 +1483,24 @@ DOUBLES = """.x .x+.y .x-.y .x*.y .x/.y .x|tostring .x|tojson (.x+.y)|tostring (
 .x|trunc|tojson .x|nearbyint|tojson ldexp(.x;2)|tojson .x*100|round|./100|tostring .x//1|tostring .x|numbers|tostring .x|error(.)? try(.x|error)catch tostring .x|ascii? range(.x;.x+2)|tostring""".split()
 
 
+# Arguments that have something to do with each other.
+TOGETHER = [('"abab"', '"b"'), ('"a,b,a"', '"a"'), ('"日本日本"', '"本"'), ('"é日a日"', '"a"'), ('"xax"', '"x"'), ("[1,2,1,2]", "1"), ("[1,2,1,2]", "[1,2]"), ("[1,2,1]", "[1]"), ('"a.c"', '"."'),
+            ('"(x)"', '"("'), ('"a+"', '"+"'), ('{"a":null}', '"a"'), ("[null]", "0"), ("[1,2,3]", "-1"), ("[1,2,3]", "-5"), ('"abc"', '"abc"'), ('"abcd"', '"cd"'), ('"aaa"', '"aa"'), ('"aXbX"', '"X"'),
+            ('{"a":{"b":[1,2]},"c":3}', '{"a":{"b":[2]}}'), ('["foo","bar"]', '["o"]'), ('"foobar"', '"bar"'), ("[[1,2],[3,4]]", "[[1,2]]"), ("[1,[2]]", "[[2]]"), ('{"a":[1,2],"b":{"c":1}}', '{"b":{"d":2},"a":[3]}'),
+            ('{"a":{"x":1}}', '["a","x"]'), ('[[0,1],[2]]', "[0,1]"), ('{"a":[5,6]}', '["a",-1]'), ("[5,6,7,8]", '[{"start":1,"end":3}]'), ("[5,6,7,8]", '{"start":-2}'), ("[3,1,2,1]", "[1]"), ("[[1],[0]]", "[0]"),
+            ("[1,2,3]", "2"), ("[1,2,3]", "2.5"), ("[1,2,4]", "3"), ("1425599621", '"%Y-%m-%d"'), ('"2015-03-05"', '"%Y-%m-%d"'), ("[1,[2,[3]]]", "1"), ("7", "3"), ("-7", "3"), ("7", "-3"), ("7.9", "2.9"), ("0.1", "0.2"),
+            ('"ab"', "3"), ('"ab"', "0"), ('"ab"', "0.5"), ("3", '"ab"'), ('"a-b-c"', '"-"'), ('"test"', '"T"'), ('"x1y22"', '"[0-9]+"'), ('"aé"', '"(?<l>.)$"'), ("[2,1]", "[1,2]"), ('{"b":2,"a":1}', '{"a":1,"b":2}'),
+            ("[0,1]", "1"), ("1.0", "1"), ("[1,1.0]", "[1.0,1]"), ('"\\u0000a"', '"a"'), ('"\\ud83d\\ude00x"', '"x"'), ('["b","a"]', '","'), ('["a",1,null,true]', '"-"'), ("[]", '","')]
+
+
 def systematic(r, share):
-    """(label, program trees, events): a share of the programs and of the pairs of values."""
+    """(label, program trees, events). With a share below 1, fewer forms of the programs and fewer events."""
     unary = [f".x|{text}" for text in UNARY if "halt" not in text and "input_filename" not in text]
     values = VALUES + MORE
     events = [f'{{"x":{value}}}' for value in values]
     for at in range(0, len(unary), 40):
-        some = [text for text in unary[at:at + 40]]
-        some += [f"[{text}]" for text in some] + [f"try ({text}) catch ." for text in some]
-        yield "builtins", [Node([text]) for text in some if r.random() < share], events
+        some = [form.format(text) for text in unary[at:at + 40] for form in (("{}", "[{}]", "try ({}) catch .") if share == 1 else r.choices(("{}", "[{}]", "try ({}) catch ."), [4, 1, 2]))]
+        yield "builtins", [Node([text]) for text in some], events if share == 1 else r.sample(events, min(len(events), int(200 * share)))
     yield "regex", regex_programs(r, 1200 if share == 1 else int(300 * share)), [f'{{"x":{json.dumps(text)}}}' for text in SUBJECTS]
     moments, texts = date_programs()
     yield "dates", [node for node in moments if r.random() < share], [f'{{"x":{moment}}}' for moment in MOMENTS]
@@ -1503,12 +1512,12 @@ def systematic(r, share):
     big = [f'{{"x":{a},"y":{b}}}' for a in numbers for b in numbers]
     sane = [text for text in BINARY if re.search(r"[<=>+*/]|pow|atan|fm|hyp|copy|drem|scalb|next|fdim|ldexp|sort|unique|min|max|csv|tojson|%", text) and "[.y" not in text and "range" not in text
             and ".y]" not in text and "nth" not in text and "limit" not in text]
-    yield "numbers", [Node([text]) for text in sane if r.random() < share], r.sample(big, int(len(big) * min(1, share * 2)))
-    pairs = [f'{{"x":{a},"y":{b}}}' for a in VALUES for b in VALUES if not re.search(r"gsub", a)]
+    yield "numbers", [Node([text]) for text in sane], big if share == 1 else r.sample(big, int(len(big) * share / 2))
+    pairs = [f'{{"x":{a},"y":{b}}}' for a in VALUES for b in VALUES]
+    together = [f'{{"x":{a},"y":{b}}}' for a, b in TOGETHER]
     for at in range(0, len(BINARY), 24):
-        some = [text for text in BINARY[at:at + 24] if r.random() < share]
-        some += [f"try ({text}) catch ." for text in some if r.random() < 0.3]
-        yield "pairs", [Node([text]) for text in some], r.sample(pairs, int(len(pairs) * min(1, share)))
+        some = [form.format(text) for text in BINARY[at:at + 24] for form in (("{}", "try ({}) catch .") if share == 1 else r.choices(("{}", "try ({}) catch ."), [3, 1]))]
+        yield "pairs", [Node([text]) for text in some], together + (pairs if share == 1 else r.sample(pairs, int(600 * share)))
 
 
 # ---------------------------------------------------------------------------------------------------------
