@@ -4,7 +4,7 @@
 
 usage: jq_differential.py [--seed N] [--programs N] [--share P] [--long] [--only LABEL] [--show N] [--out FILE]
 
-Each program runs over the same events in jq (1.6) and in build/release/tests/expr_eval ($EXPR_EVAL, --eval).
+Each program runs over the same events in jq (1.6) and in build/release/bin/expr_eval ($EXPR_EVAL, --eval).
 The values, those before a failure too, must be the same, and whether it fails; what a failure says only
 where it is caught. What else may differ is in same_number(), same_text() and Comparison.reason(), each with
 why. TAP on stdout; a failing case is shown small: the program, the event, both answers.
@@ -1737,7 +1737,7 @@ def main():
     parser.add_argument("--programs", type=int, default=1500)
     parser.add_argument("--long", action="store_true", default=bool(os.environ.get("STREAM_LONG")))
     parser.add_argument("--show", type=int, default=25)
-    parser.add_argument("--eval", default=os.environ.get("EXPR_EVAL", os.path.join(root, "build/release/tests/expr_eval")))
+    parser.add_argument("--eval", default=os.environ.get("EXPR_EVAL", os.path.join(root, "build/release/bin/expr_eval")))
     parser.add_argument("--out", help="append the differences to this file too")
     parser.add_argument("--only", help="one family of events")
     parser.add_argument("--share", type=float, default=0.25, help="of the builtins on odd values")
