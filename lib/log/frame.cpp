@@ -18,6 +18,8 @@ constexpr char file_magic[8] = {'\x89', 'S', 'L', 'O', 'G', '\r', '\n', '\x1A'};
 constexpr std::uint32_t frame_magic = 0x31464C53;  // "SLF1"
 constexpr std::uint16_t major_version = 1;
 constexpr std::uint8_t frame_version = 1;
+constexpr std::uint16_t frame_flags = frame_compressed | frame_sequenced | frame_of_epoch | frame_sparse;
+constexpr std::uint64_t numbers_end = std::uint64_t{1} << 62;  // offsets, sequence numbers: signed sums of two stay in range
 
 template <typename T>
 void put(std::string& out, T value) {
@@ -42,7 +44,7 @@ void decode(std::string_view bytes, FrameHeader& h) {
     h.stored = get<std::uint32_t>(bytes, 8);
     h.raw = get<std::uint32_t>(bytes, 12);
     h.records = get<std::uint32_t>(bytes, 16);
-    h.sequence_bytes = get<std::uint32_t>(bytes, 20);
+    h.index_bytes = get<std::uint32_t>(bytes, 20);
     h.offset = get<std::uint64_t>(bytes, 24);
     h.file_id = get<std::uint64_t>(bytes, 32);
     h.epoch = get<std::uint32_t>(bytes, 40);
@@ -51,17 +53,22 @@ void decode(std::string_view bytes, FrameHeader& h) {
     h.max_time = get<std::int64_t>(bytes, 56);
     h.append_time = get<std::int64_t>(bytes, 64);
     h.sequence = get<std::uint64_t>(bytes, 72);
-    h.payload_crc = get<std::uint32_t>(bytes, 80);
-    h.header_crc = get<std::uint32_t>(bytes, 84);
+    h.durable_sequence = get<std::uint64_t>(bytes, 80);
+    h.batch_before = get<std::uint32_t>(bytes, 88);
+    h.batch_records = get<std::uint32_t>(bytes, 92);
+    h.payload_crc = get<std::uint32_t>(bytes, 96);
+    h.header_crc = get<std::uint32_t>(bytes, 100);
 }
 
 // What its CRC covers but may still make no sense: a file may be hostile.
 const char* nonsense(const FrameHeader& h) {
     if (h.stored > payload_max || h.raw > payload_max) return "a payload beyond 64 MiB";
     if ((h.flags & frame_compressed) == 0 && h.stored != h.raw) return "two lengths for one payload";
-    if (h.records > h.raw || h.sequence_bytes > h.raw) return "more records than bytes";
-    if (h.records > UINT64_MAX - h.offset) return "offsets past their range";
-    if ((h.flags & frame_sequenced) == 0 && h.sequence_bytes != 0) return "sequence numbers without their mark";
+    if (h.records > h.raw || h.index_bytes > h.raw) return "more records than bytes";
+    if (h.offset >= numbers_end || h.sequence >= numbers_end) return "offsets past their range";
+    if ((h.flags & (frame_sequenced | frame_sparse)) == 0 && h.index_bytes != 0) return "an index without its mark";
+    if ((h.flags & ~frame_flags) != 0) return "a frame of a newer format";
+    if (h.batch_before > h.sequence || std::uint64_t{h.batch_before} + h.records > h.batch_records) return "a frame beyond its batch";
     return nullptr;
 }
 
@@ -132,6 +139,7 @@ void append_frame(std::string& out, FrameHeader& h, std::string_view stored_payl
     STREAM_CHECK(stored_payload.size() <= payload_max);
     h.stored = static_cast<std::uint32_t>(stored_payload.size());
     h.payload_crc = crc32c(stored_payload);
+    if (h.batch_records == 0) h.batch_records = h.batch_before + h.records;  // a batch by itself
     const std::size_t begin = out.size();
     put(out, frame_magic);
     put(out, frame_version);
@@ -140,7 +148,7 @@ void append_frame(std::string& out, FrameHeader& h, std::string_view stored_payl
     put(out, h.stored);
     put(out, h.raw);
     put(out, h.records);
-    put(out, h.sequence_bytes);
+    put(out, h.index_bytes);
     put(out, h.offset);
     put(out, h.file_id);
     put(out, h.epoch);
@@ -149,6 +157,9 @@ void append_frame(std::string& out, FrameHeader& h, std::string_view stored_payl
     put(out, h.max_time);
     put(out, h.append_time);
     put(out, h.sequence);
+    put(out, h.durable_sequence);
+    put(out, h.batch_before);
+    put(out, h.batch_records);
     put(out, h.payload_crc);
     h.header_crc = crc32c(std::string_view(out).substr(begin));
     put(out, h.header_crc);
@@ -164,7 +175,7 @@ FrameState read_frame_header(std::string_view bytes, const FramePlace& place, Fr
     if (header.file_id != place.file_id) why = "a frame of another file";
     else if (header.type != place.type) why = "a frame of another kind";
     else if (header.epoch < place.least_epoch) why = "a frame of an epoch that is over";
-    else if (header.offset != place.offset) why = "a frame of another offset";
+    else if (header.offset < place.offset || (header.offset > place.offset && (header.flags & frame_sparse) == 0)) why = "a frame of another offset";
     else if (header.chain != place.chain) why = "a frame that does not follow the one before it";
     else return state;
     return FrameState::invalid;

@@ -14,7 +14,7 @@
 namespace stream::log {
 
 inline constexpr std::size_t file_header_size = 64;
-inline constexpr std::size_t frame_header_size = 88;
+inline constexpr std::size_t frame_header_size = 104;
 inline constexpr std::uint32_t payload_max = 64u << 20;  // stored, and decompressed
 
 enum class FileKind : std::uint8_t { segment = 1, manifest = 2, group = 3 };
@@ -37,6 +37,7 @@ enum class FrameType : std::uint8_t { batch = 1, manifest = 2, positions = 3 };
 inline constexpr std::uint16_t frame_compressed = 1;
 inline constexpr std::uint16_t frame_sequenced = 2;
 inline constexpr std::uint16_t frame_of_epoch = 4;
+inline constexpr std::uint16_t frame_sparse = 8;
 
 struct FrameHeader {
     FrameType type = FrameType::batch;
@@ -44,7 +45,7 @@ struct FrameHeader {
     std::uint32_t stored = 0;
     std::uint32_t raw = 0;
     std::uint32_t records = 0;
-    std::uint32_t sequence_bytes = 0;
+    std::uint32_t index_bytes = 0;  // of the raw payload, how many at the front say where the records stood
     std::uint64_t offset = 0;
     std::uint64_t file_id = 0;
     std::uint32_t epoch = 0;
@@ -52,13 +53,19 @@ struct FrameHeader {
     std::uint64_t durable = 0;
     TimeNs max_time = time_before_all;
     TimeNs append_time = 0;
-    std::uint64_t sequence = 0;
+    std::uint64_t sequence = 0;          // of the first record; its offset in a log of one partition
+    std::uint64_t durable_sequence = 0;  // all below it was durable when the frame was made
+    std::uint32_t batch_before = 0;      // records of the same batch with lesser sequence numbers than the first
+    std::uint32_t batch_records = 0;     // records of the whole batch, in all partitions
     std::uint32_t payload_crc = 0;
     std::uint32_t header_crc = 0;
 
     // Of the whole frame, padding included.
     std::uint64_t size() const { return (frame_header_size + std::uint64_t{stored} + 7) & ~std::uint64_t{7}; }
+    // Past its last record; where it is sparse, the least that can be.
     std::uint64_t end_offset() const { return offset + records; }
+    std::uint64_t batch_first() const { return sequence - batch_before; }
+    std::uint64_t batch_end() const { return batch_first() + batch_records; }
     // What the next frame's `chain` is.
     std::uint32_t next_chain() const;
 };

@@ -10,8 +10,8 @@ namespace stream::log {
 namespace {
 
 constexpr char magic[8] = {'S', 'L', 'H', 'E', 'A', 'D', '1', '\n'};
-constexpr std::size_t fixed = 48;
-constexpr std::size_t each = 32;
+constexpr std::size_t fixed = 56;
+constexpr std::size_t each = 56;
 
 template <typename T>
 void put(std::string& out, T value) {
@@ -46,12 +46,20 @@ Result<std::optional<HeadState>> Head::read(std::uint64_t manifest_id, std::uint
     state.writes = get<std::uint64_t>(bytes, 16);
     state.epoch = get<std::uint32_t>(bytes, 24);
     state.sequence = get<std::uint64_t>(bytes, 32);
-    state.manifest_length = get<std::uint64_t>(bytes, 40);
+    state.durable_sequence = get<std::uint64_t>(bytes, 40);
+    state.manifest_length = get<std::uint64_t>(bytes, 48);
     if (state.manifest_id != manifest_id || get<std::uint32_t>(bytes, 28) != partitions) return std::optional<HeadState>{};
     for (std::uint32_t p = 0; p < partitions; ++p) {
         const std::size_t at = fixed + each * p;
-        state.partitions.push_back({get<std::uint64_t>(bytes, at), get<std::uint64_t>(bytes, at + 8), get<std::uint64_t>(bytes, at + 16),
-                                    get<std::uint32_t>(bytes, at + 24)});
+        PartitionHead one;
+        one.segment = get<std::uint64_t>(bytes, at);
+        one.length = get<std::uint64_t>(bytes, at + 8);
+        one.durable = get<std::uint64_t>(bytes, at + 16);
+        one.offset = get<std::uint64_t>(bytes, at + 24);
+        one.max_time = get<std::int64_t>(bytes, at + 32);
+        one.keep_time = get<std::int64_t>(bytes, at + 40);
+        one.chain = get<std::uint32_t>(bytes, at + 48);
+        state.partitions.push_back(one);
     }
     return state;
 }
@@ -71,11 +79,15 @@ Result<void> Head::write(const HeadState& state) {
     put(bytes_, state.epoch);
     put(bytes_, static_cast<std::uint32_t>(state.partitions.size()));
     put(bytes_, state.sequence);
+    put(bytes_, state.durable_sequence);
     put(bytes_, state.manifest_length);
     for (const PartitionHead& partition : state.partitions) {
         put(bytes_, partition.segment);
         put(bytes_, partition.length);
+        put(bytes_, partition.durable);
         put(bytes_, partition.offset);
+        put(bytes_, partition.max_time);
+        put(bytes_, partition.keep_time);
         put(bytes_, partition.chain);
         put(bytes_, std::uint32_t{0});
     }

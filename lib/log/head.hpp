@@ -11,21 +11,29 @@
 
 #include "base/error.hpp"
 #include "io/file_system.hpp"
+#include "time/timestamp.hpp"
 
 namespace stream::log {
 
 struct PartitionHead {
-    std::uint64_t segment = 0;  // 0: nothing was ever written
-    std::uint64_t length = 0;   // durable bytes of that segment
+    std::uint64_t segment = 0;  // the active one; 0: nothing was ever written
+    std::uint64_t length = 0;   // how many of its bytes count
+    std::uint64_t durable = 0;  // how many of them are durable: all, but for --sync none
     std::uint64_t offset = 0;   // the next one
+    TimeNs max_time = time_before_all;   // the greatest event time in the active segment
+    TimeNs keep_time = time_before_all;  // the same, no record counting as newer than its append time (retention)
     std::uint32_t chain = 0;    // of the next frame
+
+    friend bool operator==(const PartitionHead&, const PartitionHead&) = default;
 };
 
+// Where a log ends.
 struct HeadState {
     std::uint64_t manifest_id = 0;
     std::uint64_t writes = 0;
     std::uint32_t epoch = 0;
-    std::uint64_t sequence = 0;  // the next one
+    std::uint64_t sequence = 0;          // the next one; in a log of one partition the next offset
+    std::uint64_t durable_sequence = 0;  // all below it is durable
     std::uint64_t manifest_length = 0;
     std::vector<PartitionHead> partitions;
 };

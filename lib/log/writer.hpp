@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+// Appending to a log. Several writers, in one process or many, may have one log open: the log's lock is held
+// for a batch at a time.
+//
+//     auto writer = LogWriter::open(files, folder, {});
+//     writer->add(partition, record, time);      // any number of times
+//     auto acks = writer->commit();              // durable; or nothing of it counts
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.hpp"
+#include "base/hash.hpp"
+#include "io/file_system.hpp"
+#include "log/head.hpp"
+#include "log/manifest.hpp"
+
+namespace stream::log {
+
+inline constexpr std::size_t frame_bytes = 512 << 10;   // raw, but for a longer record
+inline constexpr std::size_t record_max = 60 << 20;     // a longer one is ErrorKind::limit
+
+struct WriterOptions {
+    bool sync = true;                             // false: a batch counts once it is written
+    std::optional<std::uint64_t> expect_offset;   // one partition: where the first batch must begin; each
+                                                  // further one where ours ended; else ErrorKind::locked
+};
+
+struct Ack {
+    std::uint32_t partition = 0;
+    std::uint64_t first = 0;
+    std::uint64_t last = 0;  // inclusive
+};
+
+// The keys of records that were appended (log/keys.hpp): asked by commit(), under the lock.
+class KeyFilter {
+public:
+    virtual ~KeyFilter() = default;
+    // Others may have appended since: learn their keys. `ends` is where the log ends now.
+    virtual Result<void> catch_up(const HeadState& ends) = 0;
+    // Whether the key is new now (and from now on known).
+    virtual Result<bool> is_new(const Hash128& key, TimeNs append_time) = 0;
+    // What was added since catch_up() was appended, and the log ends there; or was not, and is to be forgotten.
+    virtual Result<void> appended(const HeadState& ends) = 0;
+    virtual void dropped() = 0;
+};
+
+class LogWriter {
+public:
+    // ErrorKind::usage where there is no log; ErrorKind::locked where the log has a single writer and it is
+    // somebody else; ErrorKind::corrupt where it is damaged. Recovers what a dead writer left.
+    static Result<LogWriter> open(FileSystem& files, const std::string& folder, const WriterOptions& options);
+    LogWriter(LogWriter&&) noexcept;
+    LogWriter& operator=(LogWriter&&) noexcept;
+    ~LogWriter();
+
+    const LogConfig& config() const;
+    const Manifest& manifest() const;
+
+    // Without its line end, which it must not contain. `time`: its event time, time_before_all for none.
+    // With a key only if the filter finds it new. The record is copied.
+    Result<void> add(std::uint32_t partition, std::string_view record, TimeNs time, const Hash128* key = nullptr);
+    std::size_t pending_bytes() const;
+    std::uint64_t pending_records() const;
+
+    // Appends what was added as one batch: all of it counts, or nothing. In order of partitions; the view
+    // lives until the next call. After ErrorKind::io nothing was appended, or (a sync failed) nobody knows until
+    // the next open; further calls fail.
+    Result<std::span<const Ack>> commit();
+    // Forgets what was added since the last commit().
+    void drop_pending();
+    std::uint64_t duplicates() const;  // records that the filter did not find new
+    // Belongs to the caller.
+    void set_key_filter(KeyFilter* filter);
+    // Called at each commit that sealed a segment, with the lock held (retention).
+    void on_sealed(std::function<Result<void>(Manifest&)> action);
+
+    // What recovery found at open, in words, for stderr; empty for nothing.
+    const std::string& remark() const;
+
+private:
+    struct Impl;
+    explicit LogWriter(std::unique_ptr<Impl> impl);
+    std::unique_ptr<Impl> impl_;
+};
+
+// Makes the folders of a new log. ErrorKind::usage where there is one.
+Result<void> create_log(FileSystem& files, const std::string& folder, const LogConfig& config);
+// Whether the folder is a log.
+bool is_log(FileSystem& files, const std::string& folder);
+
+// The partition of a key's canonical text (XXH3-64, seed 0).
+std::uint32_t partition_of(std::string_view key, std::uint32_t partitions);
+
+}  // namespace stream::log
