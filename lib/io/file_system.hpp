@@ -68,6 +68,10 @@ public:
     // else holds it.
     virtual Result<std::unique_ptr<FileLock>> lock(const std::string& path, bool wait) = 0;
 
+    // For who only reads: nothing where somebody holds the lock; makes no file, and where there is none gives a
+    // lock of nothing. Several may have it at once.
+    virtual Result<std::unique_ptr<FileLock>> lock_to_read(const std::string& path) = 0;
+
     virtual std::uint64_t random() = 0;
     virtual std::int64_t now_ns() = 0;  // wall clock, since 1970
 };

@@ -11,6 +11,7 @@
 
 #include "base/error.hpp"
 #include "io/file_system.hpp"
+#include "log/frame.hpp"
 #include "time/timestamp.hpp"
 
 namespace stream::log {
@@ -26,6 +27,10 @@ struct PartitionHead {
 
     friend bool operator==(const PartitionHead&, const PartitionHead&) = default;
 };
+
+// What a frame counts as for retention and for finding a time: without any event time, when it was appended.
+inline TimeNs time_of_frame(const FrameHeader& h) { return h.max_time == time_before_all ? h.append_time : h.max_time; }
+inline TimeNs keep_time_of(const FrameHeader& h) { return time_of_frame(h) < h.append_time ? time_of_frame(h) : h.append_time; }
 
 // Where a log ends.
 struct HeadState {

@@ -42,6 +42,8 @@ struct CompactOptions {
     std::int64_t tombstones_ns = 0;  // a tombstone that is its key's newest record goes when it was appended longer ago
     std::int64_t now_ns = 0;
     std::size_t memory = 256u << 20;  // of the keys; past it ErrorKind::limit, naming --memory
+    // All records of a key are in one partition (it decides the partition): memory is that of one partition's keys.
+    bool keys_stay_in_partition = false;
 };
 struct Compacted {
     std::uint64_t segments = 0;  // rewritten

@@ -50,6 +50,14 @@ public:
         if (!parsed || *parsed < 0) return std::nullopt;
         return static_cast<std::uint64_t>(*parsed);
     }
+    // Nanoseconds; null and missing are time_before_all.
+    std::optional<TimeNs> time(std::string_view name) const {
+        const Value* value = find(name);
+        if (value == nullptr || value->type == Type::null) return time_before_all;
+        if (value->type != Type::number) return std::nullopt;
+        const auto parsed = parse_int64(value->text);
+        return parsed ? std::optional<TimeNs>(*parsed) : std::nullopt;
+    }
     bool flag(std::string_view name) const {
         const Value* value = find(name);
         return value != nullptr && value->type == Type::boolean_true;
@@ -80,12 +88,14 @@ private:
 std::string encode(const LogConfig& config) {
     std::string by = "null";
     std::string time = "null";
+    std::string deleted = "null";
     if (!config.by.empty()) append_quoted(by = "", config.by);
     if (!config.time.empty()) append_quoted(time = "", config.time);
+    if (!config.deleted.empty()) append_quoted(deleted = "", config.deleted);
     return fmt::format(R"({{"entry":"create","partitions":{},"by":{},"codec":"{}","segment":{},"retain_ns":{},"max_bytes":{},)"
-                       R"("single_writer":{},"time":{}}})",
+                       R"("single_writer":{},"compact":{},"deleted":{},"time":{}}})",
                        config.partitions, by, config.compressed ? fmt::format("zstd:{}", config.level) : "none", config.segment_bytes,
-                       config.retain_ns, config.max_bytes, config.single_writer, time);
+                       config.retain_ns, config.max_bytes, config.single_writer, config.compact, deleted, time);
 }
 
 bool decode(const Entry& entry, LogConfig& config) {
@@ -109,13 +119,57 @@ bool decode(const Entry& entry, LogConfig& config) {
     config.retain_ns = static_cast<std::int64_t>(*retain);
     config.max_bytes = *max_bytes;
     config.single_writer = entry.flag("single_writer");
+    config.compact = entry.flag("compact");
+    config.deleted = entry.text("deleted");
     return true;
 }
 
 }  // namespace
 
 std::string segment_name(std::uint32_t partition, const SegmentEntry& segment) {
-    return fmt::format("segments/{:05}-{:020}-{:016x}.seg", partition, segment.base, segment.id);
+    return fmt::format("{:05}-{:020}-{:016x}.seg", partition, segment.base, segment.id);
+}
+
+std::string segment_path(const std::string& folder, std::uint32_t partition, const SegmentEntry& segment) {
+    return (segment.archive.empty() ? folder + "/segments" : segment.archive) + "/" + segment_name(partition, segment);
+}
+
+std::string index_path(const std::string& folder, std::uint32_t partition, const SegmentEntry& segment) {
+    std::string path = segment_path(folder, partition, segment);
+    path.replace(path.size() - 4, 4, ".idx");
+    return path;
+}
+
+bool parse_segment_name(std::string_view name, std::uint32_t& partition, SegmentEntry& segment) {
+    const auto number = [](std::string_view text, unsigned base) -> std::optional<std::uint64_t> {
+        std::uint64_t value = 0;
+        for (const char c : text) {
+            const bool digit = c >= '0' && c <= '9';
+            if (!digit && !(base == 16 && c >= 'a' && c <= 'f')) return std::nullopt;
+            value = value * base + static_cast<std::uint64_t>(digit ? c - '0' : c - 'a' + 10);
+        }
+        return value;
+    };
+    if (name.size() != 47 || name[5] != '-' || name[26] != '-' || name.substr(43) != ".seg") return false;
+    const auto p = number(name.substr(0, 5), 10);
+    const auto base = number(name.substr(6, 20), 10);
+    const auto id = number(name.substr(27, 16), 16);
+    if (!p || !base || !id) return false;
+    partition = static_cast<std::uint32_t>(*p);
+    segment.base = *base;
+    segment.id = *id;
+    return true;
+}
+
+FileHeader Manifest::segment_header(std::uint32_t partition, const SegmentEntry& segment) const {
+    return {FileKind::segment, segment.id, header_.log_id, partition, segment.base};
+}
+
+SegmentEntry* Manifest::find(std::uint32_t partition, std::uint64_t id) {
+    for (SegmentEntry& segment : partitions_[partition]) {
+        if (segment.id == id) return &segment;
+    }
+    return nullptr;
 }
 
 tl::unexpected<Error> Manifest::damaged(std::uint64_t at, std::string_view why) const {
@@ -136,7 +190,7 @@ Result<Manifest> Manifest::load(FileSystem& files, const std::string& folder) {
     if (const char* why = read_file_header(bytes, manifest.header_, manifest.chain_)) return manifest.damaged(0, why);
     if (manifest.header_.kind != FileKind::manifest) return manifest.damaged(0, "not a manifest");
     manifest.length_ = file_header_size;
-    STREAM_TRY(manifest.read_on(false));
+    STREAM_TRY(manifest.read_on(false, 0));
     if (!manifest.has_config_) return manifest.damaged(file_header_size, "it does not say what the log is");
     return manifest;
 }
@@ -172,9 +226,24 @@ Result<Manifest> Manifest::create(FileSystem& files, const std::string& folder, 
     return load(files, folder);
 }
 
-Result<void> Manifest::refresh(bool lock_held) { return read_on(lock_held); }
+Result<void> Manifest::refresh(bool lock_held, std::uint64_t proven) {
+    STREAM_TRY(read_on(lock_held, proven));
+    if (length_ < proven) return damaged(length_, "shorter than it was");
+    return {};
+}
 
-Result<void> Manifest::read_on(bool lock_held) {
+Result<void> Manifest::make_durable(std::uint64_t from) {
+    if (from >= length_) return {};
+    from = std::max<std::uint64_t>(from, file_header_size);
+    std::string bytes(static_cast<std::size_t>(length_ - from), '\0');
+    auto got = file_->read_at(bytes, from);
+    if (!got) return pass_on(got);
+    bytes.resize(*got);
+    STREAM_TRY(file_->write_at(bytes, from));
+    return file_->sync();
+}
+
+Result<void> Manifest::read_on(bool lock_held, std::uint64_t proven) {
     auto size = file_->size();
     if (!size) return pass_on(size);
     if (*size == length_) return {};
@@ -198,6 +267,7 @@ Result<void> Manifest::read_on(bool lock_held) {
             continue;
         }
         if (rest.empty()) return {};
+        if (proven > length_) return damaged(length_, why);
         // Entries are synced one by one: what is valid behind this proves that this was whole once.
         for (std::size_t at = 8; at + frame_header_size <= rest.size(); at += 8) {
             FrameHeader later;
@@ -228,18 +298,78 @@ Result<void> Manifest::apply(std::string_view payload) {
         epoch_ = static_cast<std::uint32_t>(*epoch);
         return {};
     }
+    if (kind == "run") {
+        const auto run_epoch = entry.number("epoch");
+        const auto sequence = entry.number("sequence");
+        if (!run_epoch || !sequence || *sequence < run_sequence_) return damaged(length_, "a run's entry that makes no sense");
+        run_sequence_ = *sequence;
+        durable_sequence_ = std::max(durable_sequence_, *sequence);
+        RunEntry newest{entry.text("run"), entry.text("sink"), *run_epoch};
+        std::erase_if(runs_, [&](const RunEntry& one) { return one.run == newest.run && one.sink == newest.sink; });
+        runs_.push_back(std::move(newest));
+        return {};
+    }
+    if (kind == "excise") {
+        ++excisions_;
+        return {};
+    }
     const auto partition = entry.number("partition");
     const auto id = entry.id("id");
     if (!partition || *partition >= partitions_.size() || !id) return damaged(length_, "an entry that makes no sense");
     std::vector<SegmentEntry>& segments = partitions_[*partition];
+    const auto p = static_cast<std::uint32_t>(*partition);
     if (kind == "segment") {
         const auto base = entry.number("base");
-        if (!base || (!segments.empty() && *base < segments.back().base)) return damaged(length_, "a segment out of order");
-        segments.push_back({*id, *base});
+        const auto sequence = entry.number("sequence");
+        if (!base || !sequence || find(p, *id) != nullptr) return damaged(length_, "a segment out of order");
+        if (!segments.empty()) {
+            SegmentEntry& sealed = segments.back();
+            const auto bytes = entry.number("bytes");
+            const auto chain = entry.number("chain");
+            const auto max_time = entry.time("max_time");
+            const auto keep_time = entry.time("keep_time");
+            if (*base < sealed.base || !bytes || !chain || *chain > UINT32_MAX || !max_time || !keep_time) return damaged(length_, "a segment out of order");
+            sealed.sealed = true;
+            sealed.bytes = *bytes;
+            sealed.end = *base;
+            sealed.chain = static_cast<std::uint32_t>(*chain);
+            sealed.max_time = *max_time;
+            sealed.keep_time = *keep_time;
+        }
+        SegmentEntry next;
+        next.id = *id;
+        next.base = *base;
+        segments.push_back(next);
+        durable_sequence_ = std::max(durable_sequence_, *sequence);
         return {};
     }
+    SegmentEntry* segment = find(p, *id);
+    if (segment == nullptr || !segment->sealed) return damaged(length_, "an entry about a segment that is not sealed");
     if (kind == "remove") {
-        std::erase_if(segments, [&](const SegmentEntry& segment) { return segment.id == *id; });
+        std::erase_if(segments, [&](const SegmentEntry& one) { return one.id == *id; });
+        return {};
+    }
+    if (kind == "replace") {
+        const auto by = entry.id("by");
+        const auto bytes = entry.number("bytes");
+        const auto chain = entry.number("chain");
+        const auto max_time = entry.time("max_time");
+        const auto keep_time = entry.time("keep_time");
+        if (!by || find(p, *by) != nullptr || !bytes || !chain || *chain > UINT32_MAX || !max_time || !keep_time) {
+            return damaged(length_, "a replacement that makes no sense");
+        }
+        segment->id = *by;
+        segment->bytes = *bytes;
+        segment->chain = static_cast<std::uint32_t>(*chain);
+        segment->max_time = *max_time;
+        segment->keep_time = *keep_time;
+        segment->rewritten = true;
+        return {};
+    }
+    if (kind == "move") {
+        segment->archive = entry.text("to");
+        if (segment->archive.empty() || segment->archive.front() != '/') return damaged(length_, "an archive that is no path");
+        if (std::find(archives_.begin(), archives_.end(), segment->archive) == archives_.end()) archives_.push_back(segment->archive);
         return {};
     }
     return damaged(length_, "an entry of a newer format: " + stream::quoted(kind));
@@ -260,17 +390,51 @@ Result<void> Manifest::append(const std::string& entry) {
     append_frame(bytes, frame, entry);
     STREAM_TRY(file_->write_at(bytes, length_));
     STREAM_TRY(file_->sync());
-    return read_on(true);
+    return read_on(true, 0);
 }
 
-Result<void> Manifest::add_segment(std::uint32_t partition, const SegmentEntry& segment) {
-    return append(fmt::format("{{\"entry\":\"segment\",\"partition\":{},\"id\":\"{:016x}\",\"base\":{}}}\n", partition, segment.id, segment.base));
+namespace {
+
+std::string time_text(TimeNs time) { return time == time_before_all ? "null" : fmt::format("{}", time); }
+
+std::string facts_of(const SegmentEntry& segment) {
+    return fmt::format(R"("bytes":{},"chain":{},"max_time":{},"keep_time":{})", segment.bytes, segment.chain, time_text(segment.max_time),
+                       time_text(segment.keep_time));
+}
+
+}  // namespace
+
+Result<void> Manifest::add_segment(std::uint32_t partition, std::uint64_t id, std::uint64_t base, std::uint64_t sequence,
+                                   const SegmentEntry* sealed) {
+    return append(fmt::format("{{\"entry\":\"segment\",\"partition\":{},\"id\":\"{:016x}\",\"base\":{},\"sequence\":{}{}{}}}\n", partition, id, base,
+                              sequence, sealed == nullptr ? "" : ",", sealed == nullptr ? "" : facts_of(*sealed)));
 }
 
 Result<void> Manifest::raise_epoch() { return append(fmt::format("{{\"entry\":\"epoch\",\"epoch\":{}}}\n", epoch_ + 1)); }
 
 Result<void> Manifest::remove_segment(std::uint32_t partition, std::uint64_t id) {
     return append(fmt::format("{{\"entry\":\"remove\",\"partition\":{},\"id\":\"{:016x}\"}}\n", partition, id));
+}
+
+Result<void> Manifest::replace_segment(std::uint32_t partition, std::uint64_t id, const SegmentEntry& by) {
+    return append(fmt::format("{{\"entry\":\"replace\",\"partition\":{},\"id\":\"{:016x}\",\"by\":\"{:016x}\",{}}}\n", partition, id, by.id, facts_of(by)));
+}
+
+Result<void> Manifest::move_segment(std::uint32_t partition, std::uint64_t id, const std::string& archive) {
+    std::string to;
+    append_quoted(to, archive);
+    return append(fmt::format("{{\"entry\":\"move\",\"partition\":{},\"id\":\"{:016x}\",\"to\":{}}}\n", partition, id, to));
+}
+
+Result<void> Manifest::note_excision(std::uint64_t records, std::uint64_t segments) {
+    return append(fmt::format("{{\"entry\":\"excise\",\"records\":{},\"segments\":{},\"at_ns\":{}}}\n", records, segments, files_->now_ns()));
+}
+
+Result<void> Manifest::publish_run(const std::string& run, const std::string& sink, std::uint64_t epoch, std::uint64_t sequence) {
+    std::string names = "\"run\":";
+    append_quoted(names, run);
+    append_quoted(names += ",\"sink\":", sink);
+    return append(fmt::format("{{\"entry\":\"run\",{},\"epoch\":{},\"sequence\":{}}}\n", names, epoch, sequence));
 }
 
 }  // namespace stream::log

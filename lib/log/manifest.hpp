@@ -26,6 +26,8 @@ struct LogConfig {
     std::int64_t retain_ns = 0;   // 0: for ever
     std::uint64_t max_bytes = 0;  // 0: without limit
     bool single_writer = false;
+    bool compact = false;         // made to be compacted: `compact` needs no more to be said
+    std::string deleted;          // the expression that is true of a tombstone; empty: none is
     std::string time;             // the field with the event time; empty: the usual ones
 
     friend bool operator==(const LogConfig&, const LogConfig&) = default;
@@ -34,9 +36,23 @@ struct LogConfig {
 struct SegmentEntry {
     std::uint64_t id = 0;
     std::uint64_t base = 0;  // its first offset
+    // Of a sealed one; the active one's are in `head`.
+    bool sealed = false;
+    std::uint64_t bytes = 0;   // length of the file
+    std::uint64_t end = 0;     // the next segment's base
+    std::uint32_t chain = 0;   // what a further frame's would be: proves the last frame
+    TimeNs max_time = time_before_all;   // the greatest event time
+    TimeNs keep_time = time_before_all;  // the same, no record counting as newer than its append time
+    bool rewritten = false;    // by compaction, excision or repair: its frames are sparse
+    std::string archive;       // the folder it was moved to; empty: it is in segments/
 };
 
+// Its file's name, and where that lies: `folder`/segments, or its archive.
 std::string segment_name(std::uint32_t partition, const SegmentEntry& segment);
+std::string segment_path(const std::string& folder, std::uint32_t partition, const SegmentEntry& segment);
+std::string index_path(const std::string& folder, std::uint32_t partition, const SegmentEntry& segment);
+// The partition and the entry's id and base that a name says; false: no name of a segment.
+bool parse_segment_name(std::string_view name, std::uint32_t& partition, SegmentEntry& segment);
 
 class Manifest {
 public:
@@ -46,17 +62,50 @@ public:
     // Makes the manifest of a new log, durable when this returns; the folder is there and holds none.
     static Result<Manifest> create(FileSystem& files, const std::string& folder, const LogConfig& config);
 
-    // What others appended since. With `lock_held`, a torn tail is cut off.
-    Result<void> refresh(bool lock_held);
+    // What others appended since. With `lock_held`, a torn tail is cut off. `proven`: a length that `head` says it
+    // had; ErrorKind::corrupt where less of it is valid.
+    Result<void> refresh(bool lock_held, std::uint64_t proven);
+    // Entries from this place on may be in the page cache alone (their writer died): written again and synced.
+    Result<void> make_durable(std::uint64_t from);
 
     // Each appends an entry and syncs it. Only with the log's lock.
-    Result<void> add_segment(std::uint32_t partition, const SegmentEntry& segment);
+    // A new active segment: the file is there and synced, header and folder. The one before is sealed as
+    // `sealed` says (bytes, end = base, chain, times), all of it and every record below `sequence` durable.
+    Result<void> add_segment(std::uint32_t partition, std::uint64_t id, std::uint64_t base, std::uint64_t sequence,
+                             const SegmentEntry* sealed);
     Result<void> raise_epoch();
+    // Sealed segments only. Retention removes the oldest of a partition.
     Result<void> remove_segment(std::uint32_t partition, std::uint64_t id);
+    // The segment's records are in `by` (sealed, synced, with the same base and end) now.
+    Result<void> replace_segment(std::uint32_t partition, std::uint64_t id, const SegmentEntry& by);
+    Result<void> move_segment(std::uint32_t partition, std::uint64_t id, const std::string& archive);
+    // What excision did: how many records, when (append_time of the entry).
+    Result<void> note_excision(std::uint64_t records, std::uint64_t segments);
+    // Published by a run (exactly-once): every record below `sequence` counts, those of its frames too.
+    Result<void> publish_run(const std::string& run, const std::string& sink, std::uint64_t epoch, std::uint64_t sequence);
 
     const LogConfig& config() const { return config_; }
-    // Oldest first; the last one is the active one. May be empty for a partition nobody wrote to.
+    // Oldest first; the last one is the active one, the others are sealed. May be empty for a partition
+    // nobody wrote to.
     const std::vector<SegmentEntry>& segments(std::uint32_t partition) const { return partitions_[partition]; }
+    const SegmentEntry* active(std::uint32_t partition) const {
+        return partitions_[partition].empty() ? nullptr : &partitions_[partition].back();
+    }
+    FileHeader segment_header(std::uint32_t partition, const SegmentEntry& segment) const;
+    // Everything below it is durable, as entries prove.
+    std::uint64_t durable_sequence() const { return durable_sequence_; }
+    // Frames of runs count up to here.
+    std::uint64_t run_sequence() const { return run_sequence_; }
+    struct RunEntry {
+        std::string run;
+        std::string sink;
+        std::uint64_t epoch = 0;
+    };
+    // The newest of each run and sink.
+    const std::vector<RunEntry>& runs() const { return runs_; }
+    std::uint64_t excisions() const { return excisions_; }
+    // Folders that segments were ever archived in.
+    const std::vector<std::string>& archives() const { return archives_; }
     std::uint32_t epoch() const { return epoch_; }
     std::uint64_t id() const { return header_.file_id; }
     const Hash128& log_id() const { return header_.log_id; }
@@ -64,8 +113,9 @@ public:
 
 private:
     Manifest(FileSystem& files, std::string path) : files_(&files), path_(std::move(path)) {}
-    Result<void> read_on(bool lock_held);
+    Result<void> read_on(bool lock_held, std::uint64_t proven);
     Result<void> apply(std::string_view entry);
+    SegmentEntry* find(std::uint32_t partition, std::uint64_t id);
     Result<void> append(const std::string& entry);
     tl::unexpected<Error> damaged(std::uint64_t at, std::string_view why) const;
 
@@ -80,6 +130,11 @@ private:
     std::uint64_t length_ = 0;   // of the valid frames
     std::uint64_t entries_ = 0;
     std::uint32_t chain_ = 0;
+    std::uint64_t durable_sequence_ = 0;
+    std::uint64_t run_sequence_ = 0;
+    std::uint64_t excisions_ = 0;
+    std::vector<RunEntry> runs_;
+    std::vector<std::string> archives_;
 };
 
 }  // namespace stream::log

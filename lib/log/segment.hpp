@@ -27,6 +27,8 @@ public:
     // Opens the file and checks its header: ErrorKind::corrupt, naming the file, where it is not the one
     // expected (kind, file_id, log_id, partition, base_offset) or not there.
     static Result<SegmentReader> open(FileSystem& files, const std::string& path, const FileHeader& expected);
+    // The same for who looks for what can still be read: its header is taken to be the expected one (salvage.cpp).
+    static Result<SegmentReader> open_damaged(FileSystem& files, const std::string& path, const FileHeader& expected);
 
     enum class Found : std::uint8_t {
         frame,
@@ -38,6 +40,7 @@ public:
     // The next frame below `limit` (a length of the file). After anything but `frame` nothing has moved.
     Result<Found> next_header(std::uint64_t limit, FrameHeader& header);  // the payload is passed over
     Result<Found> next(std::uint64_t limit, Batch& batch);                // checked and opened; valid until the next call
+    Result<Found> next_stored(std::uint64_t limit, FrameHeader& header);                // the stored payload is checked, not opened
     const char* why() const { return why_; }
 
     const SegmentPlace& place() const { return place_; }
@@ -59,6 +62,8 @@ private:
     SegmentReader(std::string path, std::unique_ptr<File> file) : path_(std::move(path)), file_(std::move(file)) {}
     // At least `need` bytes from `position` in window(), or up to the limit.
     Result<std::string_view> window(std::uint64_t position, std::size_t need, std::uint64_t limit);
+    // The whole frame whose header is here, padding checked.
+    Result<Found> frame_here(std::uint64_t limit, FrameHeader& header, std::string_view& stored);
     Result<Found> header_here(std::uint64_t limit, FrameHeader& header);
 
     std::string path_;

@@ -319,6 +319,16 @@ Result<std::unique_ptr<FileLock>> SimulatedDisk::lock(const std::string& path, b
     return std::make_unique<HeldLock>(place.node);
 }
 
+// Of those who only read one at a time is enough here. It is no call that could fail or stop: nothing is changed.
+Result<std::unique_ptr<FileLock>> SimulatedDisk::lock_to_read(const std::string& path) {
+    if (stopped_) return failed("lock", path, EIO);
+    Place place = find(path);
+    if (place.error_number != 0) return failed("lock", path, place.error_number);
+    if (place.node == nullptr) return std::make_unique<HeldLock>(std::make_shared<Node>(false));
+    if (place.node->locked) return nullptr;
+    return std::make_unique<HeldLock>(place.node);
+}
+
 std::uint64_t SimulatedDisk::random() { return world_.next(); }
 
 // Forward, and never the same twice.

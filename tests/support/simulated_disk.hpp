@@ -82,6 +82,7 @@ public:
     Result<void> remove(const std::string& path) override;
     Result<void> sync_folder(const std::string& folder) override;
     Result<std::unique_ptr<FileLock>> lock(const std::string& path, bool wait) override;
+    Result<std::unique_ptr<FileLock>> lock_to_read(const std::string& path) override;
     std::uint64_t random() override;
     std::int64_t now_ns() override;
 

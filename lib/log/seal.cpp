@@ -1,0 +1,339 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "log/seal.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+#include <set>
+
+#include "base/check.hpp"
+#include "base/crc32c.hpp"
+
+namespace stream::log {
+
+namespace {
+
+constexpr std::size_t write_block = 1 << 20;
+
+std::uint64_t new_id(FileSystem& files) {
+    for (;;) {
+        const std::uint64_t id = files.random();
+        if (id != 0) return id;
+    }
+}
+
+struct NewFile {
+    std::unique_ptr<File> file;
+    std::uint32_t header_crc = 0;
+};
+
+// The file with its header, not yet synced.
+Result<NewFile> make_segment_file(FileSystem& files, const std::string& path, const FileHeader& header) {
+    auto made = files.open(path, Open::create_new);
+    if (!made) return pass_on(made);
+    std::string bytes;
+    append_file_header(bytes, header);
+    NewFile out;
+    out.file = std::move(*made);
+    FileHeader again;
+    STREAM_CHECK(read_file_header(bytes, again, out.header_crc) == nullptr);
+    STREAM_TRY(out.file->write_at(bytes, 0));
+    return out;
+}
+
+std::string folder_of(const std::string& path) { return path.substr(0, path.rfind('/')); }
+
+}  // namespace
+
+Result<std::unique_ptr<File>> begin_segment(FileSystem& files, const std::string& folder, Manifest& manifest, HeadState& head,
+                                            std::uint32_t partition) {
+    PartitionHead& end = head.partitions[partition];
+    SegmentEntry next;
+    next.id = new_id(files);
+    next.base = end.offset;
+    auto made = make_segment_file(files, segment_path(folder, partition, next), manifest.segment_header(partition, next));
+    if (!made) return pass_on(made);
+    STREAM_TRY(made->file->sync());
+    STREAM_TRY(files.sync_folder(folder + "/segments"));
+    std::optional<SegmentEntry> sealed;
+    if (const SegmentEntry* active = manifest.active(partition); active != nullptr) {
+        STREAM_CHECK(active->id == end.segment && end.durable == end.length);
+        sealed = *active;
+        sealed->sealed = true;
+        sealed->bytes = end.length;
+        sealed->end = end.offset;
+        sealed->chain = end.chain;
+        sealed->max_time = end.max_time;
+        sealed->keep_time = end.keep_time;
+    }
+    STREAM_TRY(manifest.add_segment(partition, next.id, next.base, head.sequence, sealed ? &*sealed : nullptr));
+    end.segment = next.id;
+    end.length = end.durable = file_header_size;
+    end.chain = made->header_crc;
+    end.max_time = end.keep_time = time_before_all;
+    head.durable_sequence = head.sequence;
+    head.manifest_length = manifest.length();
+    if (sealed) {
+        // A cache: without it readers look at every frame's header.
+        const Result<void> index = write_index(files, folder, manifest, partition, *sealed);
+        static_cast<void>(index);
+        auto upkeep = files.lock(folder + "/UPKEEP", false);
+        if (upkeep && *upkeep != nullptr) static_cast<void>(remove_leftovers(files, folder, manifest));
+    }
+    return std::move(made->file);
+}
+
+namespace {
+
+// Frames one after the other into a new file.
+class Rewriter {
+public:
+    Rewriter(const Manifest& manifest, std::uint64_t id) : id_(id), compressor_(manifest.config().level), compressed_(manifest.config().compressed) {}
+
+    Result<void> begin(FileSystem& files, const std::string& path, const FileHeader& header) {
+        auto made = make_segment_file(files, path, header);
+        if (!made) return pass_on(made);
+        file_ = std::move(made->file);
+        chain_ = made->header_crc;
+        return {};
+    }
+
+    // The builder's records, in a frame that takes the old one's place.
+    Result<void> add(const FrameHeader& old, BatchBuilder& records) {
+        FrameHeader h;
+        h.offset = records.first_offset();
+        h.sequence = records.first_sequence();
+        stored_.clear();
+        records.finish(h, stored_, compressed_ ? &compressor_ : nullptr);
+        h.file_id = id_;
+        h.epoch = old.epoch;
+        h.chain = chain_;
+        h.durable = position_ + out_.size();
+        h.max_time = old.max_time;
+        h.append_time = old.append_time;
+        h.durable_sequence = h.sequence;
+        append_frame(out_, h, stored_);
+        chain_ = h.next_chain();
+        return out_.size() >= write_block ? flush() : Result<void>();
+    }
+
+    Result<void> finish() {
+        STREAM_TRY(flush());
+        STREAM_TRY(file_->sync());
+        return file_->close();
+    }
+    std::uint64_t bytes() const { return position_; }
+    std::uint32_t chain() const { return chain_; }
+
+private:
+    Result<void> flush() {
+        STREAM_TRY(file_->write_at(out_, position_));
+        position_ += out_.size();
+        out_.clear();
+        return {};
+    }
+
+    std::uint64_t id_;
+    ZstdCompressor compressor_;
+    bool compressed_;
+    std::unique_ptr<File> file_;
+    std::uint32_t chain_ = 0;
+    std::uint64_t position_ = file_header_size;
+    std::string out_;
+    std::string stored_;
+};
+
+Result<void> keep_some(const Batch& batch, const KeepRecord& keep, BatchBuilder& kept) {
+    std::string_view lines = batch.lines;
+    for (std::uint32_t record = 0; record < batch.header.records; ++record) {
+        const std::string_view line = lines.substr(0, lines.find('\n'));
+        lines.remove_prefix(line.size() + 1);
+        auto stays = keep(batch, record, line);
+        if (!stays) return pass_on(stays);
+        if (*stays) kept.add(line, batch.offset_of(record), batch.sequence_of(record), batch.header.max_time);
+    }
+    return {};
+}
+
+}  // namespace
+
+Result<SegmentEntry> rewrite_segment(FileSystem& files, const std::string& folder, const Manifest& manifest, std::uint32_t partition,
+                                     const SegmentEntry& segment, const KeepRecord& keep) {
+    auto reader = SegmentReader::open(files, segment_path(folder, partition, segment), manifest.segment_header(partition, segment));
+    if (!reader) return pass_on(reader);
+    SegmentEntry by = segment;
+    by.id = new_id(files);
+    by.rewritten = true;
+    const std::string path = segment_path(folder, partition, by);
+    Rewriter out(manifest, by.id);
+    STREAM_TRY(out.begin(files, path, manifest.segment_header(partition, by)));
+    BatchBuilder kept(manifest.config().partitions > 1, true);
+    for (Batch batch;;) {
+        auto found = reader->next(segment.bytes, batch);
+        if (!found) return pass_on(found);
+        if (*found == SegmentReader::Found::end) break;
+        if (*found != SegmentReader::Found::frame) {
+            return fail(ErrorKind::corrupt, fmt::format("{}: {} (byte {})", reader->path(), reader->why(), reader->place().position));
+        }
+        STREAM_TRY(keep_some(batch, keep, kept));
+        if (!kept.empty()) STREAM_TRY(out.add(batch.header, kept));
+    }
+    STREAM_TRY(out.finish());
+    STREAM_TRY(files.sync_folder(folder_of(path)));
+    by.bytes = out.bytes();
+    by.chain = out.chain();
+    const Result<void> index = write_index(files, folder, manifest, partition, by);
+    static_cast<void>(index);
+    return by;
+}
+
+// --- indexes ---
+
+namespace {
+
+constexpr char index_magic[8] = {'S', 'L', 'I', 'D', 'X', '1', '\n', '\0'};
+constexpr std::size_t index_fixed = 32;  // magic, segment id, its length, count
+constexpr std::size_t index_each = 40;
+constexpr std::uint64_t index_step = 64 << 10;
+constexpr std::uint64_t index_entries_max = 1 << 20;
+
+template <typename T>
+void put(std::string& out, T value) {
+    out.append(reinterpret_cast<const char*>(&value), sizeof value);
+}
+
+template <typename T>
+T get(std::string_view bytes, std::size_t at) {
+    T value{};
+    std::memcpy(&value, bytes.data() + at, sizeof value);
+    return value;
+}
+
+}  // namespace
+
+Result<std::optional<std::vector<IndexEntry>>> read_index(FileSystem& files, const std::string& path, const SegmentEntry& segment) {
+    using Entries = std::optional<std::vector<IndexEntry>>;
+    auto file = files.open_if_there(path, Open::read);
+    if (!file) return pass_on(file);
+    if (*file == nullptr) return Entries{};
+    auto size = (*file)->size();
+    if (!size) return pass_on(size);
+    if (*size < index_fixed + 4 || *size > index_fixed + 4 + index_each * index_entries_max) return Entries{};
+    std::string bytes(static_cast<std::size_t>(*size), '\0');
+    auto got = (*file)->read_at(bytes, 0);
+    if (!got) return pass_on(got);
+    const std::string_view all = std::string_view(bytes).substr(0, *got);
+    if (all.size() < *size || all.compare(0, sizeof index_magic, std::string_view(index_magic, sizeof index_magic)) != 0) return Entries{};
+    if (crc32c(all.substr(0, all.size() - 4)) != get<std::uint32_t>(all, all.size() - 4)) return Entries{};
+    const auto count = get<std::uint64_t>(all, 24);
+    if (get<std::uint64_t>(all, 8) != segment.id || get<std::uint64_t>(all, 16) != segment.bytes) return Entries{};
+    if (count > index_entries_max || all.size() != index_fixed + count * index_each + 4) return Entries{};
+    std::vector<IndexEntry> entries(static_cast<std::size_t>(count));
+    for (std::size_t i = 0; i < entries.size(); ++i) {
+        const std::size_t at = index_fixed + i * index_each;
+        IndexEntry& entry = entries[i];
+        entry.position = get<std::uint64_t>(all, at);
+        entry.offset = get<std::uint64_t>(all, at + 8);
+        entry.max_time = get<std::int64_t>(all, at + 16);
+        entry.chain = get<std::uint32_t>(all, at + 24);
+        entry.epoch = get<std::uint32_t>(all, at + 28);
+        const IndexEntry* before = i == 0 ? nullptr : &entries[i - 1];
+        if (before != nullptr && (entry.position <= before->position || entry.offset < before->offset || entry.max_time < before->max_time)) return Entries{};
+        if (entry.position < file_header_size || entry.position >= segment.bytes) return Entries{};
+    }
+    return Entries(std::move(entries));
+}
+
+Result<void> write_index(FileSystem& files, const std::string& folder, const Manifest& manifest, std::uint32_t partition,
+                         const SegmentEntry& segment) {
+    auto reader = SegmentReader::open(files, segment_path(folder, partition, segment), manifest.segment_header(partition, segment));
+    if (!reader) return pass_on(reader);
+    std::string entries;
+    std::uint64_t count = 0;
+    std::uint64_t next = 0;
+    TimeNs greatest = time_before_all;
+    for (FrameHeader header;;) {
+        const SegmentPlace place = reader->place();
+        auto found = reader->next_header(segment.bytes, header);
+        if (!found) return pass_on(found);
+        if (*found == SegmentReader::Found::end) break;
+        if (*found != SegmentReader::Found::frame) return fail(ErrorKind::corrupt, reader->path() + ": " + reader->why());
+        if (place.position >= next && count < index_entries_max) {
+            next = place.position + index_step;
+            put(entries, place.position);
+            put(entries, header.offset);
+            put(entries, greatest);
+            put(entries, place.chain);
+            put(entries, place.epoch);
+            put(entries, std::uint64_t{0});
+            ++count;
+        }
+        greatest = std::max(greatest, time_of_frame(header));
+    }
+    std::string bytes(index_magic, sizeof index_magic);
+    put(bytes, segment.id);
+    put(bytes, segment.bytes);
+    put(bytes, count);
+    bytes += entries;
+    put(bytes, crc32c(bytes));
+    const std::string path = index_path(folder, partition, segment);
+    STREAM_TRY(files.remove(path));
+    auto file = files.open(path, Open::create_new);
+    if (!file) return pass_on(file);
+    STREAM_TRY((*file)->write_at(bytes, 0));
+    return (*file)->close();
+}
+
+// --- leftovers ---
+
+namespace {
+
+bool is_temporary(std::string_view name) { return name.find(".tmp-") != std::string_view::npos; }
+
+// What the log makes in a folder of segments and no entry names.
+Result<std::uint64_t> remove_unnamed(FileSystem& files, const std::string& folder, const std::set<std::string>& named) {
+    auto names = files.list(folder);
+    if (!names) return pass_on(names);
+    std::uint64_t removed = 0;
+    for (const std::string& name : *names ? **names : std::vector<std::string>{}) {
+        std::string segment = name.substr(0, name.find(".tmp-"));
+        if (segment.ends_with(".idx")) segment.replace(segment.size() - 4, 4, ".seg");
+        std::uint32_t partition = 0;
+        SegmentEntry entry;
+        if (!parse_segment_name(segment, partition, entry)) continue;
+        if (!is_temporary(name) && named.contains(segment)) continue;
+        STREAM_TRY(files.remove(folder + "/" + name));
+        ++removed;
+    }
+    return removed;
+}
+
+}  // namespace
+
+Result<std::uint64_t> remove_leftovers(FileSystem& files, const std::string& folder, const Manifest& manifest) {
+    std::uint64_t removed = 0;
+    std::vector<std::string> folders = manifest.archives();
+    folders.insert(folders.begin(), std::string());
+    for (const std::string& archive : folders) {
+        std::set<std::string> named;
+        for (std::uint32_t p = 0; p < manifest.config().partitions; ++p) {
+            for (const SegmentEntry& segment : manifest.segments(p)) {
+                if (segment.archive == archive) named.insert(segment_name(p, segment));
+            }
+        }
+        auto here = remove_unnamed(files, archive.empty() ? folder + "/segments" : archive, named);
+        if (!here) return pass_on(here);
+        removed += *here;
+    }
+    auto names = files.list(folder);
+    if (!names) return pass_on(names);
+    for (const std::string& name : *names ? **names : std::vector<std::string>{}) {
+        if (!name.starts_with("manifest.tmp-")) continue;
+        STREAM_TRY(files.remove(folder + "/" + name));
+        ++removed;
+    }
+    return removed;
+}
+
+}  // namespace stream::log
