@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// A log as a source of bytes, for every tool that reads FILEs: its records, each with '\n', in the order they
+// were appended.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/error.hpp"
+#include "io/file_system.hpp"
+#include "io/source.hpp"
+#include "log/reader.hpp"
+
+namespace stream::log {
+
+struct LogSourceOptions {
+    std::optional<std::uint32_t> partition;  // all of them where it is not said
+    bool follow = false;    // never ends: what is appended later comes too
+    bool from_end = false;  // only that
+};
+
+// Errors as LogReader::open(). Records that retention took away before they were read are ErrorKind::io
+// when their turn comes.
+Result<std::unique_ptr<ByteSource>> open_log_source(FileSystem& files, const std::string& folder, const LogSourceOptions& options);
+
+// Wakes who waits for a log to grow. fd() is to be polled (POLLIN); -1: there is nothing to poll, look now and then
+// (wait_ms()). drain() takes what it told, before the log is looked at.
+class HeadWatch {
+public:
+    explicit HeadWatch(const std::string& folder);
+    HeadWatch(HeadWatch&&) noexcept;
+    HeadWatch& operator=(HeadWatch&&) noexcept;
+    ~HeadWatch();
+    int fd() const { return fd_; }
+    int wait_ms() const { return fd_ < 0 ? 100 : 1000; }
+    void drain();
+
+private:
+    int fd_ = -1;
+};
+
+}  // namespace stream::log
