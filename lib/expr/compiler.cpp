@@ -298,6 +298,8 @@ Compiler::Out Compiler::object(const Ast& ast, const Context& context) {
     std::vector<MemberNodes> members;
     std::size_t many = 0;
     for (const Ast::Member& member : ast.members) {
+        // jq refuses some of these before it runs, and fails on the others: libjq says which.
+        if (member.key->kind == AstKind::array || member.key->kind == AstKind::object) throw NotCompiled{"a member's name that is no string", member.key->begin};
         NodePtr key = node(*member.key, context);
         NodePtr value;
         Val constant;

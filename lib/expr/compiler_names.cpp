@@ -191,7 +191,10 @@ std::unique_ptr<Binding> Compiler::pattern(const Pattern& pattern, Context& cont
         } else {
             Context inside = context;
             inside.base.reset();
+            if (member.key->kind == AstKind::array || member.key->kind == AstKind::object) throw NotCompiled{"a pattern's key that is no string", member.key->begin};
             bound.key = single(*member.key, inside, "a pattern with several keys in one place");
+            Val constant;
+            if (constant_of(*bound.key, constant) && !constant.is_string()) throw NotCompiled{"a pattern's key that is no string", member.key->begin};
         }
         if (!member.variable.empty()) {
             Scope scope;
