@@ -291,8 +291,12 @@ namespace {
 
 bool is_temporary(std::string_view name) { return name.find(".tmp-") != std::string_view::npos; }
 
-// What the log makes in a folder of segments and no entry names.
-Result<std::uint64_t> remove_unnamed(FileSystem& files, const std::string& folder, const std::set<std::string>& named) {
+using Named = std::set<std::string>;                             // names of segments' files
+using Places = std::set<std::pair<std::uint32_t, std::uint64_t>>;  // their partitions and first offsets
+
+// What the log makes in a folder of segments and no entry names. With `only_at`, only temporary files and what was
+// replaced at one of these places: a copy of the log may have archived others here.
+Result<std::uint64_t> remove_unnamed(FileSystem& files, const std::string& folder, const Named& named, const Places* only_at) {
     auto names = files.list(folder);
     if (!names) return pass_on(names);
     std::uint64_t removed = 0;
@@ -302,7 +306,7 @@ Result<std::uint64_t> remove_unnamed(FileSystem& files, const std::string& folde
         std::uint32_t partition = 0;
         SegmentEntry entry;
         if (!parse_segment_name(segment, partition, entry)) continue;
-        if (!is_temporary(name) && named.contains(segment)) continue;
+        if (!is_temporary(name) && (named.contains(segment) || (only_at != nullptr && !only_at->contains({partition, entry.base})))) continue;
         STREAM_TRY(files.remove(folder + "/" + name));
         ++removed;
     }
@@ -316,13 +320,16 @@ Result<std::uint64_t> remove_leftovers(FileSystem& files, const std::string& fol
     std::vector<std::string> folders = manifest.archives();
     folders.insert(folders.begin(), std::string());
     for (const std::string& archive : folders) {
-        std::set<std::string> named;
+        Named named;
+        Places places;
         for (std::uint32_t p = 0; p < manifest.config().partitions; ++p) {
             for (const SegmentEntry& segment : manifest.segments(p)) {
-                if (segment.archive == archive) named.insert(segment_name(p, segment));
+                if (segment.archive != archive) continue;
+                named.insert(segment_name(p, segment));
+                places.insert({p, segment.base});
             }
         }
-        auto here = remove_unnamed(files, archive.empty() ? folder + "/segments" : archive, named);
+        auto here = remove_unnamed(files, archive.empty() ? folder + "/segments" : archive, named, archive.empty() ? nullptr : &places);
         if (!here) return pass_on(here);
         removed += *here;
     }
