@@ -89,8 +89,10 @@ FrameState read_checked(std::string_view bytes, FrameHeader& header, const char*
         return FrameState::invalid;
     }
     decode(bytes, header);
-    why = nonsense(header);
-    if (why != nullptr) return FrameState::invalid;
+    if (const char* wrong = nonsense(header)) {
+        why = wrong;
+        return FrameState::invalid;
+    }
     return bytes.size() < header.size() ? FrameState::cut_short : FrameState::valid;
 }
 
@@ -186,6 +188,11 @@ FrameState read_lone_header(std::string_view bytes, std::uint64_t file_id, Frame
     const FrameState state = read_checked(bytes, header, why);
     if (state != FrameState::valid) return state;
     return header.file_id == file_id ? state : FrameState::invalid;
+}
+
+bool padding_is_zero(const FrameHeader& header, std::string_view frame) {
+    const std::size_t end = frame_header_size + header.stored;
+    return is_zero(frame.substr(end, static_cast<std::size_t>(header.size()) - end));
 }
 
 bool payload_is_right(const FrameHeader& header, std::string_view stored) {

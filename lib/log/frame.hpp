@@ -97,6 +97,8 @@ FrameState read_frame_header(std::string_view bytes, const FramePlace& place, Fr
 // frame's own checks and the file's id.
 FrameState read_lone_header(std::string_view bytes, std::uint64_t file_id, FrameHeader& header);
 
+// Whether the bytes behind the payload are zeros, as they are written. `frame` begins with the whole frame.
+bool padding_is_zero(const FrameHeader& header, std::string_view frame);
 // Whether the stored payload is what was written.
 bool payload_is_right(const FrameHeader& header, std::string_view stored);
 

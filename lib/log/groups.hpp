@@ -30,7 +30,8 @@ struct GroupState {
     std::optional<OpenBatch> batch;
 };
 
-// `[A-Za-z0-9._-]`, 1 to 200 of them, not beginning with `.` or `-`; also `run:` in front of one. Else ErrorKind::usage.
+// `[A-Za-z0-9._-]`, 1 to 200 of them, not beginning with `.` or `-`, not ending in `.lock` or `.members` (their
+// files lie beside the positions); also `run:` in front of one. Else ErrorKind::usage.
 Result<void> check_group_name(std::string_view name);
 
 class Group {
@@ -44,16 +45,23 @@ public:
 
     const GroupState& state() const;
     bool exists() const;
-    // What others changed since.
+    // What others changed since. Without a lock: a change that is seen may not be acknowledged yet.
     Result<void> refresh();
 
     // Each takes the group's own lock, looks at what others did, appends a frame and syncs it.
     // A position only grows: a lower one is left as it is. `generation` as it was when the caller got its
     // positions: after a seek by somebody it is ErrorKind::locked ("was sought elsewhere").
+    // Durable where it succeeds. Where it fails it may still have happened if the sync failed, and after a failed
+    // sync no change is taken any more; after another failure (a full disk) it may be tried again.
+    // state() is then what others did, also where the outcome is ErrorKind::locked.
     Result<void> commit(const std::vector<std::pair<std::uint32_t, std::uint64_t>>& positions, std::uint64_t generation);
+    // Those named; the others stay. An open batch is no more.
     Result<void> seek(const std::vector<std::pair<std::uint32_t, std::uint64_t>>& positions);
+    // ErrorKind::locked where the group was sought since the last look, has an open batch (one to repeat is in
+    // state() and is not begun again), or has moved past one of its beginnings.
     Result<void> begin_batch(const OpenBatch& batch);
-    // Positions become the batch's ends.
+    // Positions become the ends of state().batch, where they are lower. ErrorKind::locked where somebody has ended
+    // it by a seek, or finished it.
     Result<void> finish_batch();
 
 private:
@@ -69,6 +77,8 @@ Result<std::vector<std::string>> list_groups(FileSystem& files, const std::strin
 // file-system seam: a process's death is the kernel's to notice.
 class Membership {
 public:
+    // Takes the first free slot. Makes groups/ and the file where they are not there, so the folder has to be
+    // writable (ErrorKind::io). ErrorKind::limit where 4096 are members. No partition is held before settle().
     static Result<Membership> join(const std::string& folder, const std::string& group, std::uint32_t partitions);
     Membership(Membership&&) noexcept;
     Membership& operator=(Membership&&) noexcept;
@@ -78,10 +88,13 @@ public:
         std::vector<std::uint32_t> gained;  // locked now; nobody else reads them
         std::vector<std::uint32_t> lost;    // belong to another: stop reading them, then call release()
     };
-    // Looks at who lives. To be called every 200 ms, also while waiting to write.
+    // Looks at who lives. To be called every 200 ms, also while waiting to write. Both lists rise. What is lost is
+    // told once and stays locked until it is released, even if it should be this member's again by then.
     Result<Change> settle();
     void release(const std::vector<std::uint32_t>& partitions);
+    // Locked by this member, what is lost and not yet released among them. Rising.
     const std::vector<std::uint32_t>& held() const;
+    // At the last settle(), or join(); this one too.
     std::uint32_t members() const;
 
 private:

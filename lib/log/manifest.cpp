@@ -259,7 +259,7 @@ Result<void> Manifest::read_on(bool lock_held, std::uint64_t proven) {
         FrameHeader header;
         const char* why = "cut short";
         const FrameState state = read_frame_header(rest, {header_.file_id, chain_, 0, entries_, FrameType::manifest}, header, why);
-        if (state == FrameState::valid && payload_is_right(header, rest.substr(frame_header_size, header.stored))) {
+        if (state == FrameState::valid && payload_is_right(header, rest.substr(frame_header_size, header.stored)) && padding_is_zero(header, rest)) {
             STREAM_TRY(apply(rest.substr(frame_header_size, header.stored)));
             length_ += header.size();
             chain_ = header.next_chain();

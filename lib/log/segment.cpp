@@ -93,7 +93,7 @@ Result<SegmentReader::Found> SegmentReader::frame_here(std::uint64_t limit, Fram
         return Found::cut_short;
     }
     stored = bytes->substr(frame_header_size, header.stored);
-    if (bytes->substr(0, size).find_first_not_of('\0', frame_header_size + header.stored) != std::string_view::npos) {
+    if (!padding_is_zero(header, *bytes)) {
         why_ = "something behind a batch's records";
         return Found::invalid;
     }
