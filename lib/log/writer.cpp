@@ -83,9 +83,10 @@ struct LogWriter::Impl {
 
     void add(std::uint32_t p, std::string_view record, TimeNs time) {
         Partition& partition = partitions[p];
-        if (!partition.builder.empty() && partition.builder.bytes_with(record.size()) > frame_bytes) close_frame(partition);
+        const std::size_t most = std::min<std::size_t>(frame_bytes, manifest.config().segment_bytes);
+        if (!partition.builder.empty() && partition.builder.bytes_with(record.size()) > most) close_frame(partition);
         partition.builder.add(record, 0, batch_records++, time);
-        if (partition.builder.bytes() >= frame_bytes) close_frame(partition);
+        if (partition.builder.bytes() >= most) close_frame(partition);
     }
 
     void drop() {
@@ -344,6 +345,7 @@ const LogConfig& LogWriter::config() const { return impl_->manifest.config(); }
 const Manifest& LogWriter::manifest() const { return impl_->manifest; }
 std::size_t LogWriter::pending_bytes() const { return impl_->bytes; }
 std::uint64_t LogWriter::pending_records() const { return impl_->batch_records + impl_->keyed.size(); }
+std::size_t LogWriter::batch_bytes(std::size_t wanted) const { return std::min<std::size_t>(wanted, impl_->manifest.config().segment_bytes); }
 void LogWriter::drop_pending() { impl_->drop(); }
 std::uint64_t LogWriter::duplicates() const { return impl_->duplicates; }
 void LogWriter::set_key_filter(KeyFilter* filter) { impl_->filter = filter; }

@@ -68,6 +68,8 @@ public:
     // With a key only if the filter finds it new. The record is copied.
     Result<void> add(std::uint32_t partition, std::string_view record, TimeNs time, const Hash128* key = nullptr);
     std::size_t pending_bytes() const;
+    // How many a batch should have at most: a batch lies in one segment of each partition.
+    std::size_t batch_bytes(std::size_t wanted) const;
     std::uint64_t pending_records() const;
 
     // Appends what was added as one batch: all of it counts, or nothing. In order of partitions; the view
