@@ -96,6 +96,10 @@ Keys::Keys(std::vector<KeySpec> specs, FieldSet& fields) : specs_(std::move(spec
     for (const KeySpec& spec : specs_) slots_.push_back(fields.add(spec.path, true));
 }
 
+bool Keys::has_null(const Value* values) const {
+    return std::any_of(slots_.begin(), slots_.end(), [&](std::size_t slot) { return values[slot].is_nothing(); });
+}
+
 std::string_view Keys::bytes(const Value* values, std::string& scratch) const {
     if (slots_.size() == 1) {
         const Value& value = values[slots_[0]];

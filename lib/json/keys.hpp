@@ -39,6 +39,8 @@ public:
     // value. A single plain string or integer is its own bytes: `scratch` is used only where it is not.
     std::string_view bytes(const Value* values, std::string& scratch) const;
 
+    // Whether one of the values is null or missing.
+    bool has_null(const Value* values) const;
     // `"repo":{"name":…},"type":…` without a comma in front or behind; nothing for no keys.
     void append_members(std::string& out, std::string_view key) const;
 

@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ops/join/interval.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "json/canonical.hpp"
+#include "json/cursor.hpp"
+#include "json/splice.hpp"
+#include "time/duration.hpp"
+
+namespace stream {
+
+namespace {
+
+constexpr std::uint64_t no_position = UINT64_MAX;  // behind every other
+
+// How a waiting result is kept: its place among those of its time, then the line.
+struct Rank {
+    std::uint64_t left = 0;
+    std::uint64_t right = 0;
+    friend bool operator<(const Rank& a, const Rank& b) { return a.left != b.left ? a.left < b.left : a.right < b.right; }
+};
+
+}  // namespace
+
+IntervalJoin::IntervalJoin(IntervalJoinOptions options, FieldSet& fields)
+    : options_(std::move(options)),
+      left_keys_(options_.keys.left, fields),
+      right_keys_(options_.keys.right, fields),
+      secret_(random_secret()),
+      waiting_(options_.spill) {}
+
+Result<void> IntervalJoin::on_event(int input, const Event& event, Sink& sink) {
+    STREAM_TRY(move_to(event.time, sink));
+    const Keys& keys = input == 0 ? left_keys_ : right_keys_;
+    JoinSide& side = input == 0 ? left_ : right_;
+    const bool has_key = keys.empty() || !keys.has_null(event.values);
+    const bool is_wanted = has_key || (input == 0 ? wants_left_alone() : wants_right_alone());
+    if (!is_wanted) return {};
+    const Hash128 hash = has_key && !keys.empty() ? hash_key(keys.bytes(event.values, scratch_), secret_) : Hash128{};
+    const std::uint64_t number = side.add(hash, has_key, event.time, event.position, event.raw);
+    if (has_key) STREAM_TRY(match(input, number, sink));
+    return check_memory();
+}
+
+Result<void> IntervalJoin::check_memory() const {
+    const std::size_t used = left_.memory_used() + right_.memory_used();
+    if (used <= options_.memory) return {};
+    return fail(ErrorKind::limit, fmt::format("what may still match takes more than --memory ({} events of LEFT, {} of RIGHT are held)", left_.size(), right_.size()),
+                "a shorter --within, more in --on, or --memory SIZE");
+}
+
+// With everything of the other side that has the key: that it lies within the bounds on one side is so because it
+// is still held, on the other because it came before.
+Result<void> IntervalJoin::match(int input, std::uint64_t number, Sink& sink) {
+    HeldEvent& mine = input == 0 ? left_.at(number) : right_.at(number);
+    JoinSide& others = input == 0 ? right_ : left_;
+    for (std::uint64_t other = others.first_with(mine.key); other != 0; other = others.at(other).next) {
+        HeldEvent& theirs = others.at(other);
+        HeldEvent& left = input == 0 ? mine : theirs;
+        HeldEvent& right = input == 0 ? theirs : mine;
+        if (right.time < time_sub(left.time, options_.before) || right.time > time_add(left.time, options_.after)) continue;
+        ++matches_;
+        const bool first_of_left = !left.matched;
+        left.matched = right.matched = true;
+        if (options_.type == JoinType::semi && first_of_left) STREAM_TRY(put_left(left, sink));
+        if (writes_pairs()) found_.push_back({input == 0 ? number : other, input == 0 ? other : number, left.position, right.position});
+    }
+    if (options_.eager) return write_found(sink);
+    return {};
+}
+
+Result<void> IntervalJoin::write_found(Sink& sink) {
+    if (found_.empty()) return {};
+    std::sort(found_.begin(), found_.end(), [](const Found& a, const Found& b) {
+        return a.left_position != b.left_position ? a.left_position < b.left_position : a.right_position < b.right_position;
+    });
+    for (const Found& pair : found_) {
+        const HeldEvent& left = left_.at(pair.left);
+        const HeldEvent& right = right_.at(pair.right);
+        STREAM_TRY(put(std::max(left.time, right.time), left.position, right.position, &left, &right, sink));
+    }
+    found_.clear();
+    return {};
+}
+
+Result<void> IntervalJoin::move_to(TimeNs time, Sink& sink) {
+    if (time <= now_) return {};
+    STREAM_TRY(write_found(sink));
+    now_ = time;
+    STREAM_TRY(expire(time, sink));
+    if (!waits()) return {};
+    return release(std::min(now_, oldest_undecided()), sink);
+}
+
+// Nothing older than `time` comes any more: what could only match older events is done.
+Result<void> IntervalJoin::expire(TimeNs time, Sink& sink) {
+    const bool all = time == time_after_all;
+    while (!left_.empty() && (all || time_add(left_.front().time, options_.after) < time)) {
+        const HeldEvent& event = left_.front();
+        if (!event.matched && wants_left_alone()) {
+            if (options_.type == JoinType::anti) STREAM_TRY(put_left(event, sink));
+            else STREAM_TRY(put(event.time, event.position, no_position, &event, nullptr, sink));
+        }
+        left_.drop_front();
+    }
+    while (!right_.empty() && (all || time_add(right_.front().time, options_.before) < time)) {
+        const HeldEvent& event = right_.front();
+        if (!event.matched && wants_right_alone()) STREAM_TRY(put(event.time, no_position, event.position, nullptr, &event, sink));
+        right_.drop_front();
+    }
+    return {};
+}
+
+// The time of the oldest event of which it is not known yet whether it is written alone (or, for semi, at all).
+TimeNs IntervalJoin::oldest_undecided() {
+    const auto oldest = [](JoinSide& side, std::uint64_t& from) {
+        from = std::max(from, side.first_number());
+        while (from < side.end_number() && side.at(from).matched) ++from;
+        return from < side.end_number() ? side.at(from).time : time_after_all;
+    };
+    TimeNs time = time_after_all;
+    if (wants_left_alone() || options_.type == JoinType::semi) time = std::min(time, oldest(left_, left_decided_));
+    if (wants_right_alone()) time = std::min(time, oldest(right_, right_decided_));
+    return time;
+}
+
+void IntervalJoin::append_pair(std::string& out, TimeNs time, const HeldEvent* left, const HeldEvent* right) {
+    out += "{\"ts\":\"";
+    append_rfc3339(out, time);
+    out += "\",\"left\":";
+    out += left != nullptr ? left->bytes() : std::string_view("null");
+    out += ",\"right\":";
+    out += right != nullptr ? right->bytes() : std::string_view("null");
+    out += '}';
+}
+
+// LEFT's bytes with the pair's time as ts, then RIGHT's members under prefixed names.
+void IntervalJoin::append_flat(std::string& out, TimeNs time, const HeldEvent* left, const HeldEvent* right) {
+    std::string ts = "\"";
+    append_rfc3339(ts, time);
+    ts += '"';
+    scratch_.clear();
+    append_with_member(scratch_, left != nullptr ? left->bytes() : std::string_view("{}"), "ts", ts);
+    if (right == nullptr) {
+        out += scratch_;
+        return;
+    }
+    out.append(scratch_, 0, scratch_.rfind('}'));
+    std::string name;
+    for (Cursor member(value_of(right->bytes())); member.next();) {
+        out += ',';
+        name = options_.as + "_";
+        append_unescaped(name, member.name());
+        append_quoted(out, name);
+        out += ':';
+        out += member.value().text;
+    }
+    out += '}';
+}
+
+Result<void> IntervalJoin::put(TimeNs time, std::uint64_t left_position, std::uint64_t right_position, const HeldEvent* left,
+                               const HeldEvent* right, Sink& sink) {
+    if (!waits()) {
+        std::string& out = sink.begin();
+        if (options_.flat) append_flat(out, time, left, right);
+        else append_pair(out, time, left, right);
+        sink.end(time);
+        ++written_;
+        return {};
+    }
+    const Rank rank{left_position, right_position};
+    line_.assign(reinterpret_cast<const char*>(&rank), sizeof rank);
+    if (options_.flat) append_flat(line_, time, left, right);
+    else append_pair(line_, time, left, right);
+    return waiting_.push({time, 0, put_++, line_});
+}
+
+Result<void> IntervalJoin::put_left(const HeldEvent& left, Sink& sink) {
+    if (!waits()) {
+        sink.begin() += left.bytes();
+        sink.end(left.time);
+        ++written_;
+        return {};
+    }
+    const Rank rank{left.position, no_position};
+    line_.assign(reinterpret_cast<const char*>(&rank), sizeof rank);
+    line_ += left.bytes();
+    return waiting_.push({left.time, 0, put_++, line_});
+}
+
+// Writes what waits and is older than `before`, the results of one time by their ranks.
+Result<void> IntervalJoin::release(TimeNs before, Sink& sink) {
+    std::vector<std::pair<Rank, std::string>> same;
+    while (!waiting_.empty() && (waiting_.min_time() < before || before == time_after_all)) {
+        const TimeNs time = waiting_.min_time();
+        same.clear();
+        while (!waiting_.empty() && waiting_.min_time() == time) {
+            auto result = waiting_.pop();
+            if (!result) return pass_on(result);
+            Rank rank;
+            std::memcpy(&rank, result->bytes.data(), sizeof rank);
+            same.emplace_back(rank, result->bytes.substr(sizeof rank));
+        }
+        std::sort(same.begin(), same.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+        for (const auto& [rank, line] : same) {
+            sink.begin() += line;
+            sink.end(time);
+            ++written_;
+        }
+    }
+    return {};
+}
+
+Result<void> IntervalJoin::on_watermark(TimeNs watermark, Sink& sink) { return move_to(watermark, sink); }
+
+Result<void> IntervalJoin::on_end(Sink& sink) {
+    static_cast<void>(sink);
+    return {};
+}
+
+void IntervalJoin::snapshot(StateWriter& writer) const {
+    writer.put_raw(secret_.data(), secret_.size());
+    left_.snapshot(writer);
+    right_.snapshot(writer);
+    writer.put_u64(found_.size());
+    for (const Found& pair : found_) {
+        writer.put_u64(pair.left - left_.first_number());
+        writer.put_u64(pair.right - right_.first_number());
+    }
+    writer.put_i64(now_);
+    writer.put_u64(put_);
+    writer.put_u64(written_);
+    writer.put_u64(matches_);
+    waiting_.snapshot(writer);
+}
+
+Result<void> IntervalJoin::restore(StateReader& reader) {
+    reader.get_raw(secret_.data(), secret_.size());
+    STREAM_TRY(left_.restore(reader));
+    STREAM_TRY(right_.restore(reader));
+    const std::uint64_t count = reader.get_u64();
+    for (std::uint64_t i = 0; i < count && reader.ok(); ++i) {
+        const std::uint64_t left = reader.get_u64();
+        const std::uint64_t right = reader.get_u64();
+        if (left >= left_.size() || right >= right_.size()) return fail(ErrorKind::corrupt, "the saved state of a join names an event that is not there");
+        found_.push_back({left_.first_number() + left, right_.first_number() + right, left_.at(left_.first_number() + left).position,
+                          right_.at(right_.first_number() + right).position});
+    }
+    now_ = reader.get_i64();
+    put_ = reader.get_u64();
+    written_ = reader.get_u64();
+    matches_ = reader.get_u64();
+    STREAM_TRY(waiting_.restore(reader));
+    return reader.check("a join");
+}
+
+void IntervalJoin::append_stats(std::string& out) const {
+    out += fmt::format(",\"held_left\":{},\"held_right\":{},\"held_bytes\":{},\"waiting_results\":{},\"matches\":{}", left_.size(), right_.size(),
+                       left_.memory_used() + right_.memory_used(), waiting_.size(), matches_);
+}
+
+}  // namespace stream

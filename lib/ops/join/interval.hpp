@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+// The interval join: events with events (join.hpp).
+//
+// Events come in order of time, so each pair is found when its later event comes: the other side then holds
+// just what may still match. Results are written in order of their time (that of the later event; of an
+// event without a match its own), then left position, then right position. Those of a type that also writes
+// events without a match wait until nothing older can come.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ops/join.hpp"
+#include "ops/join/side.hpp"
+#include "state/key_hash.hpp"
+
+namespace stream {
+
+class IntervalJoin final : public Operator {
+public:
+    IntervalJoin(IntervalJoinOptions options, FieldSet& fields);
+
+    Result<void> on_event(int input, const Event& event, Sink& sink) override;
+    Result<void> on_watermark(TimeNs watermark, Sink& sink) override;
+    Result<void> on_end(Sink& sink) override;
+    void snapshot(StateWriter& writer) const override;
+    Result<void> restore(StateReader& reader) override;
+    void append_stats(std::string& out) const override;
+
+private:
+    // A pair found at the time that is now, or an event alone.
+    struct Found {
+        std::uint64_t left = 0;  // numbers in the sides; 0: none
+        std::uint64_t right = 0;
+        std::uint64_t left_position = 0;
+        std::uint64_t right_position = 0;
+    };
+
+    bool writes_pairs() const { return options_.type != JoinType::semi && options_.type != JoinType::anti; }
+    bool wants_left_alone() const { return options_.type == JoinType::left || options_.type == JoinType::full || options_.type == JoinType::anti; }
+    bool wants_right_alone() const { return options_.type == JoinType::right || options_.type == JoinType::full; }
+    bool waits() const { return !options_.eager && options_.type != JoinType::inner; }
+
+    Result<void> move_to(TimeNs time, Sink& sink);
+    Result<void> expire(TimeNs time, Sink& sink);
+    Result<void> write_found(Sink& sink);
+    Result<void> match(int input, std::uint64_t number, Sink& sink);
+    void append_pair(std::string& out, TimeNs time, const HeldEvent* left, const HeldEvent* right);
+    void append_flat(std::string& out, TimeNs time, const HeldEvent* left, const HeldEvent* right);
+    Result<void> put(TimeNs time, std::uint64_t left_position, std::uint64_t right_position, const HeldEvent* left, const HeldEvent* right, Sink& sink);
+    Result<void> put_left(const HeldEvent& left, Sink& sink);
+    Result<void> release(TimeNs before, Sink& sink);
+    TimeNs oldest_undecided();
+    Result<void> check_memory() const;
+
+    IntervalJoinOptions options_;
+    Keys left_keys_;
+    Keys right_keys_;
+    HashSecret secret_;
+    JoinSide left_;
+    JoinSide right_;
+    std::vector<Found> found_;  // of now_
+    TimeNs now_ = time_before_all;
+    std::uint64_t left_decided_ = 1;   // every left event below this number has matched or is gone
+    std::uint64_t right_decided_ = 1;
+    SpillQueue waiting_;               // results by (time, 0, order of being put)
+    std::uint64_t put_ = 0;
+    std::uint64_t written_ = 0;
+    std::uint64_t matches_ = 0;
+    std::string scratch_;
+    std::string line_;
+};
+
+}  // namespace stream
