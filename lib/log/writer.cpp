@@ -305,7 +305,10 @@ struct LogWriter::Impl {
         if (sealed && sealed_action) {
             sealed = false;
             // The batch is appended, whatever comes of retention.
-            if (auto done = sealed_action(manifest); !done) remark = done.error().message();
+            if (auto done = sealed_action(manifest); !done) {
+                failed = Error(done.error().kind(), done.error().message());
+                return {};
+            }
             if (manifest.length() != head.manifest_length) {
                 head.manifest_length = manifest.length();
                 ++head.writes;
@@ -350,6 +353,10 @@ void LogWriter::drop_pending() { impl_->drop(); }
 std::uint64_t LogWriter::duplicates() const { return impl_->duplicates; }
 void LogWriter::set_key_filter(KeyFilter* filter) { impl_->filter = filter; }
 void LogWriter::on_sealed(std::function<Result<void>(Manifest&)> action) { impl_->sealed_action = std::move(action); }
+Result<void> LogWriter::finish() const {
+    if (impl_->failed) return fail(impl_->failed->kind(), impl_->failed->message());
+    return {};
+}
 const std::string& LogWriter::remark() const { return impl_->remark; }
 
 Result<void> LogWriter::add(std::uint32_t partition, std::string_view record, TimeNs time, const Hash128* key) {

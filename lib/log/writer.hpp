@@ -84,6 +84,9 @@ public:
     // Called at each commit that sealed a segment, with the lock held (retention).
     void on_sealed(std::function<Result<void>(Manifest&)> action);
 
+    // At the end: what went wrong after the last batch was appended (retention at a seal), if anything did. What
+    // commit() acknowledged counts all the same.
+    Result<void> finish() const;
     // What recovery found at open, in words, for stderr; empty for nothing.
     const std::string& remark() const;
 
