@@ -166,7 +166,7 @@ Result<InputReader::Fill> InputReader::fill_text() {
             }
             if (*made) {
                 converted_.push_back('\n');
-                records_.push_back({pending_at_, length, line, pending_offset_ + pending_at_});
+                records_.insert(records_.end(), format_->events(), {pending_at_, length, line, pending_offset_ + pending_at_});
             }
             pending_at_ += length;
         }

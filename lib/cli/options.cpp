@@ -114,9 +114,11 @@ Result<Options::Next> Options::parse(int argc, char** argv) {
     std::vector<std::string> words;
     std::vector<std::string> options;
     bool only_words = false;
+    const bool numbers = std::any_of(impl_->positionals.begin(), impl_->positionals.end(), [](const auto& info) { return info.numbers; });
     for (int i = 1; i < argc; ++i) {
         std::string word = argv[i];
-        if (only_words || word == "-" || word.empty() || word[0] != '-') {
+        const bool number = numbers && word.size() > 1 && word[0] == '-' && word[1] >= '0' && word[1] <= '9';
+        if (only_words || number || word == "-" || word.empty() || word[0] != '-') {
             words.push_back(std::move(word));
             continue;
         }
@@ -190,6 +192,15 @@ std::string Options::given(const std::vector<std::string>& without) const {
         for (const std::string& value : option->results()) text += " " + value;
     }
     return text;
+}
+
+std::vector<std::string> Options::given_names() const {
+    std::vector<std::string> names;
+    for (const OptionInfo& info : impl_->infos) {
+        const CLI::Option* option = impl_->app.get_option_no_throw(info.name);
+        if (option != nullptr && option->count() > 0) names.push_back(info.name);
+    }
+    return names;
 }
 
 std::string Options::short_help_text() const {

@@ -27,6 +27,7 @@ struct PositionalInfo {
     std::string help;
     std::vector<std::string> values;  // words to complete
     bool files = false;
+    bool numbers = false;  // -5 and -2h are words too
 };
 
 class Options {
@@ -56,6 +57,8 @@ public:
 
     // The options given, in the table's order, without those named: what a saved state depends on.
     std::string given(const std::vector<std::string>& without) const;
+    // Their names, in the table's order.
+    std::vector<std::string> given_names() const;
 
     std::string help_text() const;
     std::string short_help_text() const;

@@ -48,15 +48,19 @@ Result<void> Pump::Impl::unscannable(const Input& input) {
 }
 
 Result<bool> Pump::Impl::timed(Input& input, Event& event) {
-    if (plan.time_need == TimeNeed::none) return true;
+    const TimeNeed need = need_of(input);
+    if (need == TimeNeed::none) {
+        event.time = plan.time_need == TimeNeed::none ? 0 : time_before_all;
+        return true;
+    }
     EventTime& reader = time_of(input);
-    if (plan.time_need != TimeNeed::required && !reader.has(event.values)) {
+    if (need != TimeNeed::required && !reader.has(event.values)) {
         event.time = time_before_all;
         return true;
     }
     auto time = reader.read(event.values, event.raw);
     if (!time) [[unlikely]] {
-        if (plan.time_need == TimeNeed::guessed) {
+        if (need == TimeNeed::guessed) {
             event.time = time_before_all;
             return true;
         }
@@ -64,7 +68,7 @@ Result<bool> Pump::Impl::timed(Input& input, Event& event) {
         return false;
     }
     event.time = *time;
-    const TimeNs seen = plan.merge ? input.newest : watermark;
+    const TimeNs seen = plan.merge || is_joined() ? input.newest : watermark;
     if (plan.max_ahead > 0 && seen != time_before_all && event.time > time_add(seen, plan.max_ahead)) [[unlikely]] {
         STREAM_TRY(bad_event(input,
                              Error(ErrorKind::data, to_rfc3339(event.time) + " is " +
@@ -200,7 +204,7 @@ Result<void> Pump::Impl::flush() {
 Result<void> Pump::Impl::after_batch() {
     sink.end_run();
     STREAM_TRY(sink.take_failure());
-    if (reader_is_gone(1)) return fail(ErrorKind::closed, "the reader went away");
+    if (!plan.silent && reader_is_gone(1)) return fail(ErrorKind::closed, "the reader went away");
     if (progress != nullptr) tick(false);
     return {};
 }
@@ -282,7 +286,8 @@ Result<bool> Pump::Impl::wait_for_inputs() {
         sooner(static_cast<int>(std::min<std::int64_t>(due / ns_per_ms + 1, 60'000)));
     }
     if (progress != nullptr) sooner(1000);
-    switch (wait_for(fds.data(), static_cast<int>(fds.size()), 1, timeout)) {
+    sooner(op.wait_ms());
+    switch (wait_for(fds.data(), static_cast<int>(fds.size()), plan.silent ? -1 : 1, timeout)) {
         case Woken::stop:
             return false;
         case Woken::reader_gone:
@@ -298,7 +303,7 @@ Result<bool> Pump::Impl::wait_for_inputs() {
 }
 
 Result<void> Pump::Impl::move_with_clock() {
-    if (plan.idle <= 0 || watermark_heard == time_before_all || plan.merge) return {};
+    if (plan.idle <= 0 || watermark_heard == time_before_all || plan.merge || is_joined()) return {};
     const std::int64_t silent = clock_ns(CLOCK_MONOTONIC) - heard_ns;
     if (silent < plan.idle) return {};
     STREAM_TRY(advance(time_add(watermark_heard, silent)));

@@ -16,6 +16,7 @@
 #include "cli/dead_letters.hpp"
 #include "cli/diagnostics.hpp"
 #include "expr/expression.hpp"
+#include "io/source.hpp"
 #include "json/fields.hpp"
 #include "json/text_format.hpp"
 #include "ops/operator.hpp"
@@ -33,6 +34,8 @@ enum class TimeNeed : std::uint8_t {
 struct PumpPlan {
     // What is read.
     std::vector<std::string> files;  // "-" is stdin
+    // Opens the input of that number; null: by its name in `files`.
+    std::function<Result<std::unique_ptr<ByteSource>>(std::size_t)> open_input;
     bool follow = false;
     bool follow_from_end = false;
     std::string format = "ndjson";   // or "auto": by the name's ending
@@ -55,6 +58,20 @@ struct PumpPlan {
     bool event_time_is_ts = false;  // the format writes `ts` itself; time_options say how it reads
     bool warn_overlap = false;  // several files one after the other that overlap in time
 
+    // Several inputs in one order of event time, each with a watermark of its own (joins): one for each of `files`.
+    struct JoinedInput {
+        std::string format = "ndjson";
+        bool follow = false;
+        TimeNeed time_need = TimeNeed::required;
+        std::string time_field;
+        DurationNs lateness = 0;
+        bool lateness_all = false;
+        bool first = false;  // read whole before the others, in the order of its lines
+    };
+    std::vector<JoinedInput> joined;
+    bool later_input_first = false;  // of events of one time, input 1's before input 0's (a table's change before the event)
+    bool as_they_come = false;       // no order between the inputs
+
     // Policies and limits.
     BadPolicy bad;
     LatePolicy late;
@@ -64,6 +81,7 @@ struct PumpPlan {
     std::string spill_folder = "/tmp";
 
     bool line_buffered = false;
+    bool silent = false;  // nothing is written to stdout: whoever reads it may go away
     std::string state_dir;
     bool final = false;
     std::string stats_path;

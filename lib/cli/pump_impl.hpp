@@ -59,7 +59,7 @@ struct Pump::Impl {
     std::optional<EventTime> event_time;
     std::vector<EventTime> merged_times;  // --merge: each input has its own field and form
     EventTime& time_of(const Input& input) {
-        return plan.merge ? merged_times[static_cast<std::size_t>(input.index)] : *event_time;
+        return merged_times.empty() ? *event_time : merged_times[static_cast<std::size_t>(input.index)];
     }
     std::vector<std::unique_ptr<Input>> inputs;
     std::unique_ptr<SpillQueue> queue;
@@ -170,6 +170,24 @@ struct Pump::Impl {
     Result<bool> step_into_queue(Input& input);
 
     Result<bool> fill_for_merge(Input& input);
+
+    // --- joins (pump_join.cpp) -----------------------------------------------------------------
+
+    std::vector<TimeNs> joined_newest;  // of each input, from the saved state
+    bool is_joined() const { return !plan.joined.empty(); }
+    TimeNeed need_of(const Input& input) const { return is_joined() ? plan.joined[static_cast<std::size_t>(input.index)].time_need : plan.time_need; }
+    // Which of two inputs comes first at the same time.
+    std::uint32_t order_of(int input) const { return static_cast<std::uint32_t>(plan.later_input_first && input < 2 ? 1 - input : input); }
+    TimeNs watermark_of(const Input& input) const;
+    bool goes_by_head(const Input& input) const;
+    Result<void> run_joined();
+    Result<void> run_unordered();
+    Result<void> read_whole(Input& input);
+    Result<bool> next_in_time(Input& input, Event& event);
+    Result<void> refill_joined(Input& input);
+    Result<bool> step_into_order(Input& input);
+    Result<Merged> join_one(Input*& blocks);
+    Result<void> tell_joined_watermark();
 
     // --- the whole run -------------------------------------------------------------------------
 

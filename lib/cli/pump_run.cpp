@@ -45,7 +45,9 @@ DurationNs rounded_up(DurationNs duration) {
 Result<std::unique_ptr<Pump::Impl::Input>> Pump::Impl::open_input(int index, const std::string& path) {
     auto input = std::make_unique<Input>();
     input->index = index;
-    const std::string format = format_of(plan.format, path);
+    const PumpPlan::JoinedInput* joined = is_joined() ? &plan.joined[static_cast<std::size_t>(index)] : nullptr;
+    const bool follow = joined != nullptr ? joined->follow : plan.follow;
+    const std::string format = format_of(joined != nullptr ? joined->format : plan.format, path);
     if (format != "ndjson") {
         TextFormatOptions options;
         options.name = format;
@@ -56,7 +58,8 @@ Result<std::unique_ptr<Pump::Impl::Input>> Pump::Impl::open_input(int index, con
         input->format = std::move(*made);
     }
     Result<std::unique_ptr<ByteSource>> source = [&]() {
-        if (!plan.follow || path == "-") return open_source(path);
+        if (plan.open_input) return plan.open_input(static_cast<std::size_t>(index));
+        if (!follow || path == "-") return open_source(path);
         FollowOptions options;
         options.from_end = plan.follow_from_end;
         options.on_gap = [this](const std::string& what) {
@@ -127,6 +130,10 @@ Result<void> Pump::Impl::load_state() {
     sink.set_newest(newest);
     if (has_time != event_time.has_value()) return fail(ErrorKind::corrupt, "the saved state's event time cannot be read");
     if (has_time) STREAM_TRY(event_time->restore(reader));
+    for (std::size_t i = 0; is_joined() && i < merged_times.size(); ++i) {
+        joined_newest.push_back(reader.get_i64());
+        STREAM_TRY(merged_times[i].restore(reader));
+    }
     if (queue != nullptr) STREAM_TRY(queue->restore(reader));
     STREAM_TRY(op.restore(reader));
     STREAM_TRY(reader.check("the operator"));
@@ -145,6 +152,10 @@ Result<void> Pump::Impl::save_state() {
     writer.put_bytes(fields.save());
     writer.put_u8(event_time ? 1 : 0);
     if (event_time) event_time->snapshot(writer);
+    for (std::size_t i = 0; is_joined() && i < merged_times.size(); ++i) {
+        writer.put_i64(i < inputs.size() ? inputs[i]->newest : time_before_all);
+        merged_times[i].snapshot(writer);
+    }
     if (queue != nullptr) queue->snapshot(writer);
     op.snapshot(writer);
     return save_snapshot(plan.state_dir, snapshot_header(), writer.bytes());
@@ -170,9 +181,9 @@ Result<void> Pump::Impl::prepare() {
                                     plan.event_time_is_ts ? TimeOptions{} : plan.time_options);
         if (!made) return pass_on(made);
         event_time.emplace(std::move(*made));
-        if (plan.merge) event_time->share_fields();
-        for (std::size_t i = 0; plan.merge && i < std::max<std::size_t>(1, plan.files.size()); ++i) {
-            auto again = EventTime::make(fields, plan.event_time_is_ts ? "ts" : plan.time_field,
+        if (plan.merge || is_joined()) event_time->share_fields();
+        for (std::size_t i = 0; (plan.merge || is_joined()) && i < std::max<std::size_t>(1, plan.files.size()); ++i) {
+            auto again = EventTime::make(fields, is_joined() ? plan.joined[i].time_field : plan.event_time_is_ts ? "ts" : plan.time_field,
                                          environment != nullptr ? environment : "",
                                          plan.event_time_is_ts ? TimeOptions{} : plan.time_options);
             if (!again) return pass_on(again);
@@ -181,7 +192,7 @@ Result<void> Pump::Impl::prepare() {
         }
     }
     STREAM_TRY(compute_fields());
-    if (plan.ordered || plan.merge) {
+    if (plan.ordered || plan.merge || is_joined()) {
         SpillLimits limits;
         limits.memory_bytes = plan.memory;
         limits.spill_bytes = plan.spill_max;
@@ -198,6 +209,7 @@ Result<void> Pump::Impl::prepare() {
 
 Result<void> Pump::Impl::run_all() {
     sink.set_in_block(true);
+    if (is_joined()) return run_joined();
     if (plan.merge) return run_merged();
     if (plan.follow && plan.files.size() > 1) return run_as_they_come();
     return run_in_turn();
@@ -264,6 +276,10 @@ int Pump::Impl::run() {
         return exit_status_of(result.error().kind(), stop_signal());
     }
     result = run_all();
+    if (!result || is_stopped()) {
+        auto kept = op.on_stop(sink);
+        if (result && !kept) result = std::move(kept);
+    }
     if (result) {
         const bool pause = !plan.state_dir.empty() && !plan.final;
         if (stopped || is_stopped()) {

@@ -253,8 +253,11 @@ int Tool::run(int argc, char** argv, const std::function<Result<std::unique_ptr<
         if (!settings) return usage(settings.error());
         plan_.expressions = std::move(*settings);
         auto op = build();
+        if (!op && op.error().kind() == ErrorKind::closed) return exit_signal + 13;
+        if (!op && op.error().kind() == ErrorKind::stopped) return exit_signal + stop_signal();
         if (!op) return usage(op.error());
         if (answer_) return print(*answer_);
+        if (done_) return *done_;
         if (plan_.files.empty() && ::isatty(0) == 1) {
             diagnostics_.say("stdin is a terminal, and no FILE is given");
             Output err(2, "stderr");

@@ -54,6 +54,8 @@ public:
     Result<std::string> take_expression(std::vector<std::string>& words, const std::string& example);
     // In `build`: there is nothing to pump, this is the answer (return a null operator then).
     void answer(std::string text) { answer_ = std::move(text); }
+    // In `build`: there is nothing to pump, all is done, with this exit status (return a null operator then).
+    void done(int status) { done_ = status; }
     // What becomes of the exit status at the end.
     void on_done(std::function<int(int)> done) { on_done_ = std::move(done); }
 
@@ -80,6 +82,7 @@ private:
     std::vector<std::string> arguments_;
     ExpressionArguments expression_arguments_;
     std::optional<std::string> answer_;
+    std::optional<int> done_;
     std::function<int(int)> on_done_;
 };
 

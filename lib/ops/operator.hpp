@@ -68,6 +68,14 @@ public:
         (void)sink;
         return {};
     }
+    // After on_caught_up(): how long the input may stay silent before it is called again (milliseconds; -1: for ever).
+    virtual int wait_ms() const { return -1; }
+    // The run ends before its input does, by a signal or an error (perhaps the operator's own): no event and no
+    // on_end() follow.
+    virtual Result<void> on_stop(Sink& sink) {
+        (void)sink;
+        return {};
+    }
     // Whether the operator wants no more events, whatever may come (`--to`).
     virtual bool is_done() const { return false; }
 

@@ -29,6 +29,7 @@ Result<void> TableJoin::on_change(const Event& event) {
         case Change::Kind::nothing: return {};
         case Change::Kind::truncate: wipe(event); return {};
         case Change::Kind::remove:
+            if (!change->before_key.empty()) set(change->before_key, event, {}, true);
             if (!change->key_is_null) set(change->key, event, {}, true);
             return {};
         case Change::Kind::upsert:
