@@ -51,15 +51,12 @@ Result<void> check_format(const std::string& format) {
     if (format.starts_with("regex:")) return {};
     for (const std::string_view known : formats) {
         if (format != known) continue;
-        if (known == "debezium" || known == "maxwell" || known == "wal2json") {
-            return fail(ErrorKind::usage, "--format " + format + " is not built in");
-        }
         if (known == "regex:") break;
         return {};
     }
     const auto near = nearest(format, formats);
     return fail(ErrorKind::usage, "no format is called " + stream::quoted(format),
-                near.empty() ? "ndjson, csv, tsv, logfmt, clf, combined, syslog, lines or regex:RE"
+                near.empty() ? "ndjson, csv, tsv, logfmt, clf, combined, syslog, lines, regex:RE, debezium, maxwell or wal2json"
                              : "did you mean " + std::string(near) + "?");
 }
 
@@ -119,7 +116,9 @@ Result<std::unique_ptr<Operator>> build(Tool& tool, Arguments& arguments) {
         plan.time_need = TimeNeed::guessed;  // only for the warning that files overlap
         plan.warn_overlap = true;
     }
-    if (writes_its_own && plan.time_field.empty()) plan.event_time_is_ts = true;
+    const bool has_its_own = arguments.format && (*arguments.format == "debezium" || *arguments.format == "maxwell" ||
+                                                  *arguments.format == "wal2json");
+    if ((writes_its_own || has_its_own) && plan.time_field.empty()) plan.event_time_is_ts = true;
     if (plan.follow && cat.from && cat.from->kind == Position::Kind::end) {
         plan.follow_from_end = true;
         cat.from.reset();
@@ -148,7 +147,7 @@ int main(int argc, char** argv) {
     options.value({"--pace", "", "PACE", "replay by event time: 1x, 10x, max", {"1x", "10x", "max"}}, arguments.pace);
     options.value({"--tag", "", "NAME", "add where each line came from, as member NAME", {}}, arguments.tag);
     options.value({"--format", "", "FORMAT", "what the input is (default: csv or tsv by the name's ending, else ndjson)",
-                   {"ndjson", "csv", "tsv", "logfmt", "clf", "combined", "syslog", "lines", "regex:"}},
+                   {"ndjson", "csv", "tsv", "logfmt", "clf", "combined", "syslog", "lines", "regex:", "debezium", "maxwell", "wal2json"}},
                   arguments.format);
     options.value({"--columns", "", "A,B,…", "csv, tsv: the columns' names, for files without a header", {}}, arguments.columns);
     tool.share(shared_expressions | shared_time | shared_time_text);

@@ -32,6 +32,8 @@ struct Arguments {
     std::string format;
     bool follow = false;
     bool eager = false;
+    FieldSet left_fields;
+    FieldSet right_fields;
 };
 
 // LEFT[=RIGHT]; without RIGHT both are LEFT.
@@ -90,25 +92,28 @@ Result<JoinType> read_type(const std::string& text) {
     return fail(ErrorKind::usage, "--type: no join is called " + stream::quoted(text), near.empty() ? "inner, left, right, full, semi or anti" : "did you mean " + std::string(near) + "?");
 }
 
-Result<void> plan_inputs(Tool& tool, const Arguments& a) {
+Result<void> plan_inputs(Tool& tool, Arguments& a) {
     PumpPlan& plan = tool.plan();
     plan.files = {"-", a.words.front()};
     plan.joined.resize(2);
     PumpPlan::JoinedInput& left = plan.joined[0];
     PumpPlan::JoinedInput& right = plan.joined[1];
+    left.fields = &a.left_fields;
+    right.fields = &a.right_fields;
+    if (a.words.front() == "-") return fail(ErrorKind::usage, "RIGHT is a file: stdin is LEFT");
     std::tie(left.time_field, right.time_field) = both(a.time);
     const auto [left_lateness, right_lateness] = both(a.lateness);
     STREAM_TRY(read_lateness(left_lateness, left));
     STREAM_TRY(read_lateness(right_lateness, right));
     // --format names LEFT's; RIGHT's goes by its name unless it is said.
     const std::size_t equals = a.format.find('=');
-    left.format = a.format.empty() ? "ndjson" : a.format.substr(0, equals);
-    right.format = equals == std::string::npos ? "auto" : a.format.substr(equals + 1);
+    left.format = a.format.substr(0, equals).empty() ? "ndjson" : a.format.substr(0, equals);
+    right.format = equals == std::string::npos || equals + 1 == a.format.size() ? "auto" : a.format.substr(equals + 1);
     right.follow = a.follow;
     plan.time_need = TimeNeed::required;
     if (a.latest) {
         left.time_need = right.time_need = plan.time_need = TimeNeed::guessed;
-        right.first = !a.follow;
+        right.first = true;
         plan.as_they_come = true;
     } else if (a.as_of) {
         plan.later_input_first = true;
@@ -120,7 +125,7 @@ Result<void> plan_inputs(Tool& tool, const Arguments& a) {
     return {};
 }
 
-Result<std::unique_ptr<Operator>> build(Tool& tool, const Arguments& a) {
+Result<std::unique_ptr<Operator>> build(Tool& tool, Arguments& a) {
     STREAM_TRY(check(a));
     auto type = read_type(a.type);
     if (!type) return pass_on(type);
@@ -145,7 +150,7 @@ Result<std::unique_ptr<Operator>> build(Tool& tool, const Arguments& a) {
             table.versions = a.as_of && plan.as_they_come;
             table.memory = plan.memory;
             table.expressions = plan.expressions;
-            return make_table_join(std::move(table), tool.fields());
+            return make_table_join(std::move(table), a.left_fields);
         }
         IntervalJoinOptions interval;
         interval.type = *type;
@@ -164,9 +169,10 @@ Result<std::unique_ptr<Operator>> build(Tool& tool, const Arguments& a) {
         interval.spill.memory_bytes = plan.memory / 4;
         interval.spill.spill_bytes = plan.spill_max;
         interval.spill.folder = plan.spill_folder;
-        return make_interval_join(std::move(interval), tool.fields());
+        return make_interval_join(std::move(interval), a.left_fields, a.right_fields);
     }();
-    plan.operator_fields = tool.fields().size();
+    plan.joined[0].operator_fields = a.left_fields.size();
+    plan.joined[1].operator_fields = a.right_fields.size();
     plan.state_identity = "RIGHT";
     return op;
 }

@@ -6,7 +6,7 @@ complete -c stream-cat -l from -x -d 'begin at start, end, line N, the last N li
 complete -c stream-cat -l to -x -d 'stop before line N or a time'
 complete -c stream-cat -l pace -x -a '1x 10x max' -d 'replay by event time: 1x, 10x, max'
 complete -c stream-cat -l tag -x -d 'add where each line came from, as member NAME'
-complete -c stream-cat -l format -x -a 'ndjson csv tsv logfmt clf combined syslog lines regex:' -d 'what the input is (default: csv or tsv by the name\'s ending, else ndjson)'
+complete -c stream-cat -l format -x -a 'ndjson csv tsv logfmt clf combined syslog lines regex: debezium maxwell wal2json' -d 'what the input is (default: csv or tsv by the name\'s ending, else ndjson)'
 complete -c stream-cat -l columns -x -d 'csv, tsv: the columns\' names, for files without a header'
 complete -c stream-cat -l arg -x -d '$NAME in expressions is this text'
 complete -c stream-cat -l argjson -x -d '$NAME in expressions is this JSON value'

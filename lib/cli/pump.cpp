@@ -112,15 +112,16 @@ Result<void> Pump::Impl::deliver_copy(const QueuedEvent& waiting) {
     release_line.push_back('\n');
     const std::size_t size = release_line.size();
     release_line.append(LineBlocks::padding, '\0');
-    release_scanner->start(release_line.data(), size);
-    const Scanner::Outcome outcome = release_scanner->next();
+    Scanner& scanner = scanner_of(waiting.input);
+    scanner.start(release_line.data(), size);
+    const Scanner::Outcome outcome = scanner.next();
     if (outcome == Scanner::Outcome::bad) {
         // It was an event when it came: an expression that libjq runs may have taken too long this time.
         const Event refused{waiting.bytes, waiting.time, waiting.position, nullptr};
-        return bad_released(refused, Error(ErrorKind::data, release_scanner->fault().reason));
+        return bad_released(refused, Error(ErrorKind::data, scanner.fault().reason));
     }
     STREAM_CHECK(outcome == Scanner::Outcome::event);
-    Event event{release_scanner->line(), waiting.time, waiting.position, release_scanner->values()};
+    Event event{scanner.line(), waiting.time, waiting.position, scanner.values()};
     sink.end_run();
     sink.set_in_block(false);
     ++released;
@@ -140,6 +141,7 @@ Result<void> Pump::Impl::take(Input& input, Event& event) {
     if (!*usable) return {};
     event.position = position++;
     if (sample_event.empty()) sample_event = event.raw.substr(0, 1 << 16);
+    if (is_joined() && input.sample.empty()) input.sample = event.raw.substr(0, 1 << 16);
     if (position == fields_judged_after) judge_fields();
     if (plan.pace > 0) STREAM_TRY(keep_pace(event.time));
     const bool has_time = plan.time_need != TimeNeed::none && event.time != time_before_all;
@@ -155,6 +157,7 @@ Result<void> Pump::Impl::take(Input& input, Event& event) {
         STREAM_TRY(queue->push({event.time, static_cast<std::uint32_t>(input.index), event.position, event.raw}));
     }
     if (!has_time) return {};
+    input.newest = std::max(input.newest, event.time);
     if (event.time > newest) {
         newest = event.time;
         sink.set_newest(newest);
@@ -303,9 +306,15 @@ Result<bool> Pump::Impl::wait_for_inputs() {
 }
 
 Result<void> Pump::Impl::move_with_clock() {
-    if (plan.idle <= 0 || watermark_heard == time_before_all || plan.merge || is_joined()) return {};
+    if (plan.idle <= 0 || plan.merge) return {};
     const std::int64_t silent = clock_ns(CLOCK_MONOTONIC) - heard_ns;
     if (silent < plan.idle) return {};
+    if (is_joined() && !queue->empty()) return {};
+    for (const auto& input : inputs) {
+        if (is_joined()) watermark_heard = std::max(watermark_heard, input->newest == time_before_all ? watermark_heard : time_sub(input->newest, plan.joined[static_cast<std::size_t>(input->index)].lateness));
+    }
+    if (watermark_heard == time_before_all) return {};
+    if (is_joined()) clock_watermark = std::max(clock_watermark, time_add(watermark_heard, silent));
     STREAM_TRY(advance(time_add(watermark_heard, silent)));
     return flush();
 }

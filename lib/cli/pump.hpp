@@ -60,13 +60,15 @@ struct PumpPlan {
 
     // Several inputs in one order of event time, each with a watermark of its own (joins): one for each of `files`.
     struct JoinedInput {
+        FieldSet* fields = nullptr;       // what is looked for in its events; belongs to the tool
+        std::size_t operator_fields = 0;  // how many of them are the operator's
         std::string format = "ndjson";
         bool follow = false;
         TimeNeed time_need = TimeNeed::required;
         std::string time_field;
         DurationNs lateness = 0;
         bool lateness_all = false;
-        bool first = false;  // read whole before the others, in the order of its lines
+        bool first = false;  // read before the others, in the order of its lines: whole, or, followed, as far as it goes
     };
     std::vector<JoinedInput> joined;
     bool later_input_first = false;  // of events of one time, input 1's before input 0's (a table's change before the event)

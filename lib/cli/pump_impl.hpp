@@ -45,6 +45,8 @@ struct Pump::Impl {
         std::int64_t heard_ns = 0;        // clock, for --idle
         TimeNs first_time = time_after_all;  // for the warning that files overlap
         TimeNs last_time = time_before_all;
+        std::string sample;                  // joins: its first event
+        bool told_end = false;               // joins: the operator knows that it has ended
     };
 
     PumpPlan plan;
@@ -174,6 +176,13 @@ struct Pump::Impl {
     // --- joins (pump_join.cpp) -----------------------------------------------------------------
 
     std::vector<TimeNs> joined_newest;  // of each input, from the saved state
+    std::vector<std::unique_ptr<Scanner>> joined_scanners;
+    std::vector<std::unique_ptr<expr::ComputedFields>> joined_computed;
+    TimeNs clock_watermark = time_before_all;  // --idle: what the clock moved it to
+    // The end of the input is a pause: what waits for its turn waits for the next call.
+    bool is_pause() const { return !plan.state_dir.empty() && !plan.final; }
+    FieldSet& fields_of(int index) { return is_joined() ? *plan.joined[static_cast<std::size_t>(index)].fields : fields; }
+    Scanner& scanner_of(std::uint32_t index) { return is_joined() ? *joined_scanners[index] : *release_scanner; }
     bool is_joined() const { return !plan.joined.empty(); }
     TimeNeed need_of(const Input& input) const { return is_joined() ? plan.joined[static_cast<std::size_t>(input.index)].time_need : plan.time_need; }
     // Which of two inputs comes first at the same time.
@@ -185,7 +194,11 @@ struct Pump::Impl {
     Result<void> read_whole(Input& input);
     Result<bool> next_in_time(Input& input, Event& event);
     Result<void> refill_joined(Input& input);
-    Result<bool> step_into_order(Input& input);
+    Result<bool> step_into_order(Input& input, bool by_arrival = false);
+    Result<void> deliver_arrivals();
+    Result<void> keep_heads();
+    void judge_joined();
+    void tell_ended();
     Result<Merged> join_one(Input*& blocks);
     Result<void> tell_joined_watermark();
 

@@ -4,13 +4,14 @@
 
 #include <algorithm>
 
+#include "base/text.hpp"
 #include "cli/signals.hpp"
 
 namespace stream {
 
 // No event of the input with a lesser time will be taken any more.
 TimeNs Pump::Impl::watermark_of(const Input& input) const {
-    if (input.ended) return time_after_all;
+    if (input.ended && !is_pause()) return time_after_all;
     if (input.newest == time_before_all || plan.joined[static_cast<std::size_t>(input.index)].lateness_all) return time_before_all;
     return time_sub(input.newest, plan.joined[static_cast<std::size_t>(input.index)].lateness);
 }
@@ -31,7 +32,11 @@ Result<void> Pump::Impl::run_joined() {
     for (const auto& input : inputs) {
         if (plan.joined[static_cast<std::size_t>(input->index)].first) STREAM_TRY(read_whole(*input));
     }
-    if (plan.as_they_come) return run_unordered();
+    if (plan.as_they_come) {
+        STREAM_TRY(deliver_arrivals());
+        tell_ended();
+        return run_unordered();
+    }
     while (!is_stopped() && !op.is_done()) {
         for (const auto& input : inputs) {
             if (goes_by_head(*input)) STREAM_TRY(refill_joined(*input));
@@ -39,8 +44,11 @@ Result<void> Pump::Impl::run_joined() {
         Input* blocks = nullptr;
         auto gone = join_one(blocks);
         if (!gone) return pass_on(gone);
-        if (*gone == Merged::done) return {};
-        if (*gone == Merged::wrote) continue;
+        if (*gone == Merged::done) return is_pause() ? keep_heads() : Result<void>{};
+        if (*gone == Merged::wrote) {
+            if (plan.line_buffered) STREAM_TRY(flush());
+            continue;
+        }
         STREAM_TRY(tell_joined_watermark());
         // Pipes are read while anything is waited for, so that no writer is held up by another; of files only what is
         // needed.
@@ -53,7 +61,11 @@ Result<void> Pump::Impl::run_joined() {
             if (*more) input->heard_ns = clock_ns(CLOCK_MONOTONIC);
             any = any || *more || input->ended;
         }
-        if (any) continue;
+        tell_ended();
+        if (any) {
+            heard_ns = 0;
+            continue;
+        }
         STREAM_TRY(op.on_caught_up(sink));
         auto waited = wait_for_inputs();
         if (!waited) return pass_on(waited);
@@ -68,6 +80,16 @@ Result<void> Pump::Impl::read_whole(Input& input) {
         auto more = step(input);
         if (!more) return pass_on(more);
         if (*more || input.ended) continue;
+        if (plan.joined[static_cast<std::size_t>(input.index)].follow) return {};
+        // What other pipes bring meanwhile waits here, so that their writers are not held up.
+        bool any = false;
+        for (const auto& other : inputs) {
+            if (other.get() == &input || other->ended || other->reader->source().is_regular()) continue;
+            auto theirs = step_into_order(*other, true);
+            if (!theirs) return pass_on(theirs);
+            any = any || *theirs || other->ended;
+        }
+        if (any) continue;
         auto waited = wait_for_inputs();
         if (!waited) return pass_on(waited);
         if (!*waited) stopped = true;
@@ -87,6 +109,7 @@ Result<void> Pump::Impl::run_unordered() {
             any = any || *more;
             open = open || !input->ended;
         }
+        tell_ended();
         if (any) continue;
         if (!open) return {};
         STREAM_TRY(op.on_caught_up(sink));
@@ -105,9 +128,10 @@ Result<bool> Pump::Impl::next_in_time(Input& input, Event& event) {
         if (!found || !*found) return found;
         const TimeNs newest_now = input.newest;
         input.newest = before;
-        const TimeNs own = watermark_of(input);
+        const TimeNs own = std::max(watermark_of(input), clock_watermark);
         input.newest = newest_now;
         if (event.time >= own) return true;
+        sink.set_newest(input.newest);
         sink.late(event, time_sub(own, event.time));
     }
 }
@@ -128,15 +152,16 @@ Result<void> Pump::Impl::refill_joined(Input& input) {
     return {};
 }
 
-Result<bool> Pump::Impl::step_into_order(Input& input) {
+// By arrival: for an input whose events' times order nothing.
+Result<bool> Pump::Impl::step_into_order(Input& input, bool by_arrival) {
     auto filled = fill_for_merge(input);
     if (!filled || !*filled) return filled;
     Event event;
     for (;;) {
-        auto found = next_in_time(input, event);
+        auto found = by_arrival ? next_in_batch(input, event) : next_in_time(input, event);
         if (!found) return pass_on(found);
         if (!*found) return true;
-        STREAM_TRY(queue->push({event.time, order_of(input.index), event.position, event.raw}));
+        STREAM_TRY(queue->push({by_arrival ? static_cast<TimeNs>(event.position) : event.time, order_of(input.index), event.position, event.raw}));
     }
 }
 
@@ -165,20 +190,20 @@ Result<Pump::Impl::Merged> Pump::Impl::join_one(Input*& blocks) {
     TimeNs least = time_after_all;
     bool wait = false;
     for (const auto& input : inputs) {
-        if (input->ended) continue;
-        open = true;
-        if (goes_by_head(*input) || is_idle(*input)) continue;
+        if (input->ended && !is_pause()) continue;
+        open = open || !input->ended;
+        if (input->has_head || (!input->ended && is_idle(*input))) continue;
         const TimeNs own = watermark_of(*input);
         if (best != nullptr || from_queue) {
             if (own > key || (own == key && order_of(input->index) >= order)) continue;
         }
         wait = true;
-        if (input->reader->source().is_regular() && (blocks == nullptr || own < least)) {
+        if (!input->ended && input->reader->source().is_regular() && (blocks == nullptr || own < least)) {
             least = own;
             blocks = input.get();
         }
     }
-    if (wait) return Merged::wait;
+    if (wait) return open ? Merged::wait : Merged::done;
     if (best == nullptr && !from_queue) return open ? Merged::wait : Merged::done;
     if (from_queue) {
         auto waiting = queue->pop();
@@ -200,12 +225,62 @@ Result<void> Pump::Impl::tell_joined_watermark() {
     TimeNs least = time_after_all;
     for (const auto& input : inputs) {
         if (plan.joined[static_cast<std::size_t>(input->index)].first) continue;
+        if (!input->ended && is_idle(*input)) continue;
         least = std::min(least, input->has_head ? input->head_key : watermark_of(*input));
     }
     if (!queue->empty()) least = std::min(least, queue->min_time());
     if (least <= watermark || least == time_after_all) return {};
     watermark = least;
     return op.on_watermark(least, sink);
+}
+
+// Which inputs have ended, once all they brought is delivered.
+void Pump::Impl::tell_ended() {
+    if (!queue->empty()) return;
+    for (const auto& input : inputs) {
+        if (!input->ended || input->has_head || input->told_end) continue;
+        input->told_end = true;
+        op.on_input_end(input->index);
+    }
+}
+
+// What waited while another input was read whole.
+Result<void> Pump::Impl::deliver_arrivals() {
+    while (!queue->empty() && !is_stopped()) {
+        auto waiting = queue->pop();
+        if (!waiting) return pass_on(waiting);
+        QueuedEvent event = *waiting;
+        event.input = order_of(static_cast<int>(event.input));
+        STREAM_TRY(deliver_copy(event));
+        STREAM_TRY(sink.take_failure());
+    }
+    return {};
+}
+
+// A pause: lines of files that were looked at and wait for their turn.
+Result<void> Pump::Impl::keep_heads() {
+    for (const auto& input : inputs) {
+        if (!input->has_head) continue;
+        STREAM_TRY(queue->push({input->head.time, order_of(input->index), input->head.position, input->head.raw}));
+        input->has_head = false;
+    }
+    return {};
+}
+
+// Each input's fields by its own events.
+void Pump::Impl::judge_joined() {
+    for (const auto& input : inputs) {
+        const PumpPlan::JoinedInput& how = plan.joined[static_cast<std::size_t>(input->index)];
+        if (input->sample.empty()) continue;
+        for (std::size_t i = 0; i < how.operator_fields; ++i) {
+            if (how.fields->seen(i)) continue;
+            diagnostics.say("no event of " + input->reader->name() + " had a field " + stream::quoted(how.fields->name(i)));
+            const auto names = member_names(input->sample, 20);
+            std::string hint = "the members there are: ";
+            for (std::size_t n = 0; n < names.size(); ++n) hint += (n == 0 ? "" : ", ") + names[n];
+            if (!names.empty()) diagnostics.hint(hint);
+        }
+    }
 }
 
 }  // namespace stream

@@ -107,7 +107,9 @@ Result<bool> Pump::Impl::next_in_batch(Input& input, Event& event) {
         if (!*usable) continue;
         event.position = position++;
         if (sample_event.empty()) sample_event = event.raw.substr(0, 1 << 16);
+        if (is_joined() && input.sample.empty()) input.sample = event.raw.substr(0, 1 << 16);
         newest = std::max(newest, event.time);
+        if (position == fields_judged_after && is_joined()) judge_fields();
         input.newest = std::max(input.newest, event.time);
         return true;
     }

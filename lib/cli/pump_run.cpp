@@ -10,7 +10,10 @@
 #include "cli/exit_status.hpp"
 #include "cli/signals.hpp"
 #include "io/follow.hpp"
+#include "io/file_system.hpp"
 #include "io/open.hpp"
+#include "log/log_source.hpp"
+#include "log/writer.hpp"
 #include "time/duration.hpp"
 
 namespace stream {
@@ -59,6 +62,9 @@ Result<std::unique_ptr<Pump::Impl::Input>> Pump::Impl::open_input(int index, con
     }
     Result<std::unique_ptr<ByteSource>> source = [&]() {
         if (plan.open_input) return plan.open_input(static_cast<std::size_t>(index));
+        if (path != "-" && log::is_log(real_file_system(), path)) {
+            return log::open_log_source(real_file_system(), path, {std::nullopt, plan.follow, plan.follow && plan.follow_from_end});
+        }
         if (!follow || path == "-") return open_source(path);
         FollowOptions options;
         options.from_end = plan.follow_from_end;
@@ -69,7 +75,7 @@ Result<std::unique_ptr<Pump::Impl::Input>> Pump::Impl::open_input(int index, con
         return open_followed(path, options);
     }();
     if (!source) return pass_on(source);
-    input->reader = std::make_unique<InputReader>(display_name(path), std::move(*source), fields,
+    input->reader = std::make_unique<InputReader>(display_name(path), std::move(*source), fields_of(index),
                                                   input->format.get(), plan.line_max);
     input->heard_ns = clock_ns(CLOCK_MONOTONIC);
     return input;
@@ -91,7 +97,7 @@ void Pump::Impl::tick(bool last) {
         numbers.raw_position += input->reader->source().raw_position();
         numbers.raw_size += input->reader->source().raw_size();
     }
-    if (plan.merge && !last && inputs.size() > 1) {
+    if ((plan.merge || (is_joined() && !plan.as_they_come)) && !last && inputs.size() > 1) {
         const Input* slowest = nullptr;
         for (const auto& input : inputs) {
             if (input->ended || input->reader->source().is_regular()) continue;
@@ -132,6 +138,7 @@ Result<void> Pump::Impl::load_state() {
     if (has_time) STREAM_TRY(event_time->restore(reader));
     for (std::size_t i = 0; is_joined() && i < merged_times.size(); ++i) {
         joined_newest.push_back(reader.get_i64());
+        if (!fields_of(static_cast<int>(i)).load(reader.get_bytes())) return fail(ErrorKind::corrupt, "the saved state's fields cannot be read");
         STREAM_TRY(merged_times[i].restore(reader));
     }
     if (queue != nullptr) STREAM_TRY(queue->restore(reader));
@@ -154,6 +161,7 @@ Result<void> Pump::Impl::save_state() {
     if (event_time) event_time->snapshot(writer);
     for (std::size_t i = 0; is_joined() && i < merged_times.size(); ++i) {
         writer.put_i64(i < inputs.size() ? inputs[i]->newest : time_before_all);
+        writer.put_bytes(fields_of(static_cast<int>(i)).save());
         merged_times[i].snapshot(writer);
     }
     if (queue != nullptr) queue->snapshot(writer);
@@ -162,6 +170,15 @@ Result<void> Pump::Impl::save_state() {
 }
 
 Result<void> Pump::Impl::compute_fields() {
+    if (is_joined() && joined_computed.empty()) {
+        for (const PumpPlan::JoinedInput& input : plan.joined) {
+            joined_computed.emplace_back();
+            if (input.fields->expressions().empty()) continue;
+            auto made = expr::ComputedFields::make(*input.fields, plan.expressions);
+            if (!made) return pass_on(made);
+            joined_computed.back() = std::move(*made);
+        }
+    }
     if (fields.expressions().empty()) return {};
     auto made = expr::ComputedFields::make(fields, plan.expressions);
     if (!made) return pass_on(made);
@@ -183,11 +200,11 @@ Result<void> Pump::Impl::prepare() {
         event_time.emplace(std::move(*made));
         if (plan.merge || is_joined()) event_time->share_fields();
         for (std::size_t i = 0; (plan.merge || is_joined()) && i < std::max<std::size_t>(1, plan.files.size()); ++i) {
-            auto again = EventTime::make(fields, is_joined() ? plan.joined[i].time_field : plan.event_time_is_ts ? "ts" : plan.time_field,
+            auto again = EventTime::make(fields_of(static_cast<int>(i)), is_joined() ? plan.joined[i].time_field : plan.event_time_is_ts ? "ts" : plan.time_field,
                                          environment != nullptr ? environment : "",
                                          plan.event_time_is_ts ? TimeOptions{} : plan.time_options);
             if (!again) return pass_on(again);
-            again->share_fields();
+            if (!is_joined()) again->share_fields();
             merged_times.push_back(std::move(*again));
         }
     }
@@ -200,6 +217,7 @@ Result<void> Pump::Impl::prepare() {
         queue = std::make_unique<SpillQueue>(limits);
     }
     release_scanner = std::make_unique<Scanner>(fields);
+    for (const PumpPlan::JoinedInput& input : plan.joined) joined_scanners.push_back(std::make_unique<Scanner>(*input.fields));
     if (plan.files.empty()) plan.files.emplace_back("-");
     auto made = Progress::make(diagnostics, plan.progress, plan.stats_path);
     if (!made) return pass_on(made);
@@ -228,6 +246,7 @@ Result<void> Pump::Impl::close_all() {
 void Pump::Impl::judge_fields() {
     if (fields_judged) return;
     fields_judged = true;
+    if (is_joined()) return judge_joined();
     std::vector<std::string> missing;
     const auto judge = [&](std::size_t begin, std::size_t end) {
         for (std::size_t i = begin; i < end; ++i) {

@@ -17,7 +17,9 @@
 #include "cli/hints.hpp"
 #include "cli/signals.hpp"
 #include "cli/version.hpp"
+#include "io/file_system.hpp"
 #include "io/output.hpp"
+#include "log/writer.hpp"
 #include "time/duration.hpp"
 #include "time/zone.hpp"
 
@@ -230,6 +232,7 @@ Result<void> Tool::check_inputs() const {
         struct stat status {};
         if ((file == "-" ? ::fstat(0, &status) : ::stat(file.c_str(), &status)) != 0) continue;
         if (S_ISDIR(status.st_mode)) {
+            if (file != "-" && log::is_log(real_file_system(), file)) continue;
             return fail(ErrorKind::usage, shown + " is a directory",
                         file == "-" ? "" : "name the files in it: " + file + (file.ends_with("/") ? "" : "/") + "*");
         }

@@ -15,7 +15,7 @@ namespace {
 constexpr std::string_view regex_prefix = "regex:";
 
 tl::unexpected<Error> unknown(std::string_view name) {
-    // Those that are JSON are known elsewhere, but may have been meant.
+    // ndjson is known elsewhere, but may have been meant.
     static constexpr std::array<std::string_view, 12> names = {"csv",      "tsv",      "logfmt",  "clf",
                                                                "combined", "syslog",   "lines",   "regex:RE",
                                                                "ndjson",   "debezium", "maxwell", "wal2json"};
@@ -45,6 +45,9 @@ Result<std::unique_ptr<TextFormat>> make_text_format(const TextFormatOptions& op
     if (name == "clf" || name == "combined") return make_access_log(options, name == "combined");
     if (name == "syslog") return make_syslog(options);
     if (name == "lines") return make_lines();
+    if (name == "debezium") return make_debezium();
+    if (name == "maxwell") return make_maxwell();
+    if (name == "wal2json") return make_wal2json();
     if (name.starts_with(regex_prefix)) return make_regex_lines(name.substr(regex_prefix.size()));
     return unknown(name);
 }

@@ -27,13 +27,16 @@ public:
     // nothing was appended.
     virtual Result<bool> convert(std::string_view record, std::string& out) = 0;
 
+    // How many events the last record was (a transaction's changes): so many lines were appended, with `\n` between.
+    virtual std::size_t events() const { return 1; }
+
     // A new file begins (a header may follow); `same_columns` keeps the columns of the last one where
     // the file has no header.
     virtual void begin_file() {}
 };
 
 struct TextFormatOptions {
-    std::string name;                  // csv tsv logfmt clf combined syslog lines regex:RE
+    std::string name;                  // csv tsv logfmt clf combined syslog lines regex:RE debezium maxwell wal2json
     std::vector<std::string> columns;  // --columns: the file has no header
     TimeOptions time;                  // for the formats that write `ts` themselves: clf, combined, syslog
 };

@@ -34,7 +34,7 @@ Result<void> check_group_name(std::string_view name) {
     if (plain.size() > name_max) return wrong("it has more than 200 characters");
     if (plain.front() == '.' || plain.front() == '-') return wrong("it begins with a dot or a dash");
     if (!std::all_of(plain.begin(), plain.end(), is_plain)) return wrong("letters, digits, '.', '_' and '-' are allowed");
-    if (plain.ends_with(".lock") || plain.ends_with(".members")) return wrong("the names of locks end so");
+    if (plain.ends_with(".lock") || plain.ends_with(".members") || plain.ends_with(".consume")) return wrong("the names of locks end so");
     return {};
 }
 

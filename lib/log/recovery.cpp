@@ -142,7 +142,7 @@ private:
         };
         std::uint64_t durable = manifest_.durable_sequence();
         const std::uint64_t begin = from_head_ ? head_->sequence : 0;
-        const bool sealed_since = durable > begin;
+        const std::uint64_t counted_from = std::max(begin, durable);
         if (head_) durable = std::max(durable, head_->durable_sequence);
         for (const Active& active : actives_) {
             for (const Found& frame : active.frames) durable = std::max(durable, frame.header.durable_sequence);
@@ -152,7 +152,7 @@ private:
         for (const Active& active : actives_) {
             for (const Found& frame : active.frames) {
                 if (frame.header.batch_end() <= durable) {
-                    below += frame.header.records;
+                    if (frame.header.batch_first() >= counted_from) below += frame.header.records;
                     continue;
                 }
                 Parts& parts = batches[frame.header.batch_first()];
@@ -162,9 +162,9 @@ private:
             }
         }
         sequence_ = std::max(begin, durable);
-        if (from_head_ && !sealed_since && below < sequence_ - begin) {
+        if (below < sequence_ - counted_from) {
             return fail(ErrorKind::corrupt, fmt::format("{}: of the records with sequence numbers {} to {}, which were durable, {} are gone", folder_,
-                                                        begin, sequence_ - 1, sequence_ - begin - below));
+                                                        counted_from, sequence_ - 1, sequence_ - counted_from - below));
         }
         for (const auto& [first, parts] : batches) {
             if (first != sequence_ || parts.there != parts.whole || !parts.published) break;
@@ -175,6 +175,12 @@ private:
                 if (frame.header.batch_end() > sequence_) break;
                 ++active.accepted;
             }
+        }
+        // Offsets count each partition's records, sequence numbers everybody's.
+        std::uint64_t all = 0;
+        for (const Active& active : actives_) all += active.accepted == 0 ? active.begin.offset : active.frames[active.accepted - 1].header.end_offset();
+        if (all < sequence_) {
+            return fail(ErrorKind::corrupt, fmt::format("{}: {} records that were durable are gone from the ends of its segments", folder_, sequence_ - all));
         }
         return {};
     }
@@ -203,7 +209,8 @@ private:
             head.partitions.push_back(end);
             if (active.entry == nullptr) continue;
             if (head_of(p) == nullptr) ends.clean = false;
-            if (active.size == active.begin.length && from_head_) continue;
+            const bool unsettled = !head_ || head_->epoch != head.epoch || head_->manifest_length != head.manifest_length;
+            if (active.size == active.begin.length && from_head_ && !unsettled) continue;
             Ends::Tail tail;
             tail.partition = p;
             tail.path = active.path;
@@ -211,7 +218,7 @@ private:
             tail.proven = std::min(active.proven, end.length);
             tail.size = active.size;
             for (std::size_t i = active.accepted; i < active.frames.size(); ++i) tail.records += active.frames[i].header.records;
-            if (tail.proven == tail.size && tail.end == tail.size) continue;
+            if (tail.proven == tail.size && tail.end == tail.size && !unsettled) continue;
             ends.clean = false;
             ends.tails.push_back(std::move(tail));
         }
@@ -252,7 +259,7 @@ Result<void> keep_copy(FileSystem& files, const std::string& folder, const Ends:
     const std::string quarantine = folder + "/quarantine";
     auto made = files.make_folder(quarantine);
     if (!made) return pass_on(made);
-    if (*made) STREAM_TRY(files.sync_folder(folder));
+    STREAM_TRY(files.sync_folder(folder));
     const std::string name = tail.path.substr(tail.path.rfind('/') + 1);
     auto copy = files.open(fmt::format("{}/{}-{}-{:016x}.torn", quarantine, name, tail.end, files.random()), Open::create_new);
     if (!copy) return pass_on(copy);
@@ -281,6 +288,7 @@ Result<Ends> find_ends(FileSystem& files, const std::string& folder, const Manif
 
 Result<void> recover(FileSystem& files, const std::string& folder, Manifest& manifest, Ends& ends, Head& head) {
     STREAM_TRY(manifest.make_durable(0));
+    STREAM_TRY(files.sync_folder(folder));
     bool cut = false;
     for (const Ends::Tail& tail : ends.tails) {
         if (tail.size <= tail.end) continue;

@@ -238,12 +238,19 @@ struct LogWriter::Impl {
 
     // A write failed (no room, a limit): nothing of the batch is to be there.
     void take_back() {
+        // Killed before all of it is durable, head sends the next one to recovery, which makes it so.
+        HeadState unsettled = head;
+        unsettled.manifest_length = 0;
+        ++unsettled.writes;
+        const bool marked = head_file.write(unsettled).has_value();
         for (Partition& partition : partitions) {
             if (!partition.written) continue;
             if (!partition.file->truncate(partition.written_from) || !partition.file->sync()) {
                 failed = Error(ErrorKind::io, folder + ": what a failed write left could not be taken back");
             }
         }
+        head.writes = unsettled.writes + 1;
+        if (!marked || failed || !head_file.write(head)) failed = Error(ErrorKind::io, folder + ": what a failed write left could not be taken back");
     }
 
     Result<void> append_batch(TimeNs now) {
@@ -394,7 +401,7 @@ Result<void> create_log(FileSystem& files, const std::string& folder, const LogC
     auto made = files.make_folder(folder);
     if (!made) return pass_on(made);
     const std::size_t slash = folder.find_last_of('/', folder.find_last_not_of('/'));
-    if (*made) STREAM_TRY(files.sync_folder(slash == std::string::npos ? "." : slash == 0 ? "/" : folder.substr(0, slash)));
+    STREAM_TRY(files.sync_folder(slash == std::string::npos ? "." : slash == 0 ? "/" : folder.substr(0, slash)));
     auto lock = files.lock(folder + "/LOCK", true);
     if (!lock) return pass_on(lock);
     if (is_log(files, folder)) return fail(ErrorKind::usage, folder + " is a log already");
@@ -406,6 +413,7 @@ Result<void> create_log(FileSystem& files, const std::string& folder, const LogC
     }
     auto segments = files.make_folder(folder + "/segments");
     if (!segments) return pass_on(segments);
+    STREAM_TRY(files.sync_folder(folder));
     auto manifest = Manifest::create(files, folder, config);
     if (!manifest) return pass_on(manifest);
     return {};

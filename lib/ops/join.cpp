@@ -59,21 +59,21 @@ Result<JoinKeys> parse_join_keys(const std::vector<std::string>& arguments) {
     return keys;
 }
 
-Result<std::unique_ptr<Operator>> make_interval_join(IntervalJoinOptions options, FieldSet& fields) {
+Result<std::unique_ptr<Operator>> make_interval_join(IntervalJoinOptions options, FieldSet& left, FieldSet& right) {
     if (time_add(options.before, options.after) < 0) {
         return fail(ErrorKind::usage, "--before and --after leave no time in which anything matches");
     }
-    return std::unique_ptr<Operator>(std::make_unique<IntervalJoin>(std::move(options), fields));
+    return std::unique_ptr<Operator>(std::make_unique<IntervalJoin>(std::move(options), left, right));
 }
 
-Result<std::unique_ptr<Operator>> make_table_join(TableJoinOptions options, FieldSet& fields) {
+Result<std::unique_ptr<Operator>> make_table_join(TableJoinOptions options, FieldSet& left) {
     if (options.type == JoinType::right || options.type == JoinType::full) {
         return fail(ErrorKind::usage, "a table's rows without events are not written: --type is inner, left, semi or anti here");
     }
     if (options.keys.left.empty()) return fail(ErrorKind::usage, "a join with a table needs --on", "--on LEFT[=RIGHT]");
     auto changes = ChangeReader::make(options.keys.right, options.deleted, options.expressions);
     if (!changes) return pass_on(changes);
-    return std::unique_ptr<Operator>(std::make_unique<TableJoin>(std::move(options), fields, std::move(*changes)));
+    return std::unique_ptr<Operator>(std::make_unique<TableJoin>(std::move(options), left, std::move(*changes)));
 }
 
 }  // namespace stream

@@ -40,7 +40,7 @@ struct IntervalJoinOptions {
     std::size_t memory = 256u << 20;  // of what the window must hold; past it ErrorKind::limit
     SpillLimits spill;             // of results that wait for older ones
 };
-Result<std::unique_ptr<Operator>> make_interval_join(IntervalJoinOptions options, FieldSet& fields);
+Result<std::unique_ptr<Operator>> make_interval_join(IntervalJoinOptions options, FieldSet& left, FieldSet& right);
 
 struct TableJoinOptions {
     JoinType type = JoinType::inner;  // inner, left, semi, anti
@@ -54,6 +54,6 @@ struct TableJoinOptions {
     std::size_t memory = 256u << 20;
     expr::Settings expressions;
 };
-Result<std::unique_ptr<Operator>> make_table_join(TableJoinOptions options, FieldSet& fields);
+Result<std::unique_ptr<Operator>> make_table_join(TableJoinOptions options, FieldSet& left);
 
 }  // namespace stream

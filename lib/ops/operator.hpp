@@ -68,6 +68,8 @@ public:
         (void)sink;
         return {};
     }
+    // One of several inputs has ended for good.
+    virtual void on_input_end(int input) { (void)input; }
     // After on_caught_up(): how long the input may stay silent before it is called again (milliseconds; -1: for ever).
     virtual int wait_ms() const { return -1; }
     // The run ends before its input does, by a signal or an error (perhaps the operator's own): no event and no

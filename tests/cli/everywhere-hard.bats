@@ -12,9 +12,10 @@ command_of() {
         stream-dedupe) echo stream-dedupe --by n ;;
         stream-filter) echo stream-filter .n ;;
         stream-map) echo stream-map --set m=.n ;;
+        stream-table) echo stream-table join /dev/null --on n --type left ;;
     esac
 }
-filters() { (cd "$STREAM_BIN" && ls | grep -E '^stream-' | grep -vx stream-gen); }
+filters() { (cd "$STREAM_BIN" && ls | grep -E '^stream-' | grep -vxE 'stream-gen|stream-log'); }
 
 with_peak() { # KIB COMMAND…: it may use so much memory at most
     local limit=$1 peak

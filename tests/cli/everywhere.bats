@@ -15,12 +15,19 @@ command_of() {
         stream-filter) echo stream-filter .n ;;
         stream-map) echo stream-map --set m=.n ;;
         stream-gen) echo stream-gen web --events 200000 ;;
+        stream-log) echo stream-log read "$(a_log)" ;;
+        stream-table) echo stream-table join /dev/null --on n --type left ;;
         streamutils) echo streamutils ;;
         *) return 1 ;;
     esac
 }
+a_log() { # a log with many events, made when it is first asked for
+    local log=$BATS_FILE_TMPDIR/log
+    [ -e "$log" ] || many 300000 | stream-log append "$log" >&2
+    echo "$log"
+}
 tools() { (cd "$STREAM_BIN" && ls | grep -E '^stream'); }
-filters() { tools | grep -vxE 'stream-gen|streamutils'; }
+filters() { tools | grep -vxE 'stream-gen|stream-log|streamutils'; }
 
 many() { # events, one a second, each with its number
     seq 1 "${1:-100000}" | sed 's/.*/{"ts":&,"n":&}/'

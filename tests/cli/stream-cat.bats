@@ -201,8 +201,6 @@ E
     is_status 2
     err_has 'not built in'
     given <<<'{}'
-    run_tool stream-cat --format debezium
-    is_status 2
     run_tool stream-cat --format cvs
     is_status 2
     err_has cvs csv

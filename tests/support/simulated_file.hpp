@@ -194,6 +194,7 @@ private:
         const std::uint64_t last = greatest_size_ / sector_size;
         const std::uint64_t draw = chance.below(4);
         if (draw == 0) return durable_size_;
+        if (draw == 2) return greatest_size_;
         if (draw == 1 && first <= last) return (first + chance.below(last - first + 1)) * sector_size;
         return size();
     }

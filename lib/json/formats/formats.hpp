@@ -63,4 +63,23 @@ Result<std::unique_ptr<TextFormat>> make_lines();
 // group with a name.
 Result<std::unique_ptr<TextFormat>> make_regex_lines(std::string_view expression);
 
+// Change events, as Debezium writes them: {"ts":…,"op":…,"before":…,"after":…,"source":…}. A record is a line with one
+// JSON object; before and after keep their own bytes, and are what was there: all of a row, its key, or null.
+//
+// debezium: `schema`/`payload` unwrapped. ts is the finest of source's ts_ns, ts_us and ts_ms, or else of the event's,
+// 0 being none. The envelope's other members follow, but for those that are null. Heartbeats, marks of
+// transactions, tombstones (null) and messages (op m) are no events.
+Result<std::unique_ptr<TextFormat>> make_debezium();
+
+// maxwell: insert c, update u (before is data with old's members put over it), delete d, bootstrap-insert r. ts from the
+// seconds in ts; source has db, table and every other member: xid, xoffset, commit, position, primary_key_columns, …
+// What changes a table itself, and a bootstrap's start and end, are no events.
+Result<std::unique_ptr<TextFormat>> make_maxwell();
+
+// wal2json: format-version 1, a transaction a line, as an event a change; and 2, an event a line. before is the
+// identity that is there; after also has what an update leaves out because it is stored out of line, where the
+// identity has it. ts from timestamp, the change's own or its transaction's; source has schema, table, and every
+// other member of the change and of its transaction (of version 2: of the mark B). B, C and messages are no events.
+Result<std::unique_ptr<TextFormat>> make_wal2json();
+
 }  // namespace stream

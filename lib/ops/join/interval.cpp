@@ -15,9 +15,10 @@ namespace stream {
 
 namespace {
 
-constexpr std::uint64_t no_position = UINT64_MAX;  // behind every other
+constexpr std::uint64_t no_event = UINT64_MAX;  // behind every other
 
-// How a waiting result is kept: its place among those of its time, then the line.
+// How a waiting result is kept: its place among those of its time, by the numbers of its events (JoinSide), then the
+// line. Numbers go by time and then position, so the order in which the lines of an input came does not matter.
 struct Rank {
     std::uint64_t left = 0;
     std::uint64_t right = 0;
@@ -26,10 +27,10 @@ struct Rank {
 
 }  // namespace
 
-IntervalJoin::IntervalJoin(IntervalJoinOptions options, FieldSet& fields)
+IntervalJoin::IntervalJoin(IntervalJoinOptions options, FieldSet& left, FieldSet& right)
     : options_(std::move(options)),
-      left_keys_(options_.keys.left, fields),
-      right_keys_(options_.keys.right, fields),
+      left_keys_(options_.keys.left, left),
+      right_keys_(options_.keys.right, right),
       secret_(random_secret()),
       waiting_(options_.spill) {}
 
@@ -41,13 +42,13 @@ Result<void> IntervalJoin::on_event(int input, const Event& event, Sink& sink) {
     const bool is_wanted = has_key || (input == 0 ? wants_left_alone() : wants_right_alone());
     if (!is_wanted) return {};
     const Hash128 hash = has_key && !keys.empty() ? hash_key(keys.bytes(event.values, scratch_), secret_) : Hash128{};
-    const std::uint64_t number = side.add(hash, has_key, event.time, event.position, event.raw);
+    const std::uint64_t number = side.add(hash, has_key, event.time, event.raw);
     if (has_key) STREAM_TRY(match(input, number, sink));
     return check_memory();
 }
 
 Result<void> IntervalJoin::check_memory() const {
-    const std::size_t used = left_.memory_used() + right_.memory_used();
+    const std::size_t used = left_.memory_used() + right_.memory_used() + found_.capacity() * sizeof(Found);
     if (used <= options_.memory) return {};
     return fail(ErrorKind::limit, fmt::format("what may still match takes more than --memory ({} events of LEFT, {} of RIGHT are held)", left_.size(), right_.size()),
                 "a shorter --within, more in --on, or --memory SIZE");
@@ -62,12 +63,18 @@ Result<void> IntervalJoin::match(int input, std::uint64_t number, Sink& sink) {
         HeldEvent& theirs = others.at(other);
         HeldEvent& left = input == 0 ? mine : theirs;
         HeldEvent& right = input == 0 ? theirs : mine;
-        if (right.time < time_sub(left.time, options_.before) || right.time > time_add(left.time, options_.after)) continue;
+        // The list is in order of time: past the bound nothing more matches, before it something may yet.
+        const bool too_early = right.time < time_sub(left.time, options_.before);
+        const bool too_late = right.time > time_add(left.time, options_.after);
+        if (input == 0 ? too_late : too_early) break;
+        if (too_early || too_late) continue;
         ++matches_;
         const bool first_of_left = !left.matched;
         left.matched = right.matched = true;
-        if (options_.type == JoinType::semi && first_of_left) STREAM_TRY(put_left(left, sink));
-        if (writes_pairs()) found_.push_back({input == 0 ? number : other, input == 0 ? other : number, left.position, right.position});
+        if (options_.type == JoinType::semi && first_of_left) STREAM_TRY(put_left(input == 0 ? number : other, left, sink));
+        if (!writes_pairs()) continue;
+        found_.push_back({input == 0 ? number : other, input == 0 ? other : number});
+        if (found_.size() % 4096 == 0) STREAM_TRY(check_memory());
     }
     if (options_.eager) return write_found(sink);
     return {};
@@ -76,12 +83,12 @@ Result<void> IntervalJoin::match(int input, std::uint64_t number, Sink& sink) {
 Result<void> IntervalJoin::write_found(Sink& sink) {
     if (found_.empty()) return {};
     std::sort(found_.begin(), found_.end(), [](const Found& a, const Found& b) {
-        return a.left_position != b.left_position ? a.left_position < b.left_position : a.right_position < b.right_position;
+        return a.left != b.left ? a.left < b.left : a.right < b.right;
     });
     for (const Found& pair : found_) {
         const HeldEvent& left = left_.at(pair.left);
         const HeldEvent& right = right_.at(pair.right);
-        STREAM_TRY(put(std::max(left.time, right.time), left.position, right.position, &left, &right, sink));
+        STREAM_TRY(put(std::max(left.time, right.time), pair.left, pair.right, &left, &right, sink));
     }
     found_.clear();
     return {};
@@ -102,14 +109,14 @@ Result<void> IntervalJoin::expire(TimeNs time, Sink& sink) {
     while (!left_.empty() && (all || time_add(left_.front().time, options_.after) < time)) {
         const HeldEvent& event = left_.front();
         if (!event.matched && wants_left_alone()) {
-            if (options_.type == JoinType::anti) STREAM_TRY(put_left(event, sink));
-            else STREAM_TRY(put(event.time, event.position, no_position, &event, nullptr, sink));
+            if (options_.type == JoinType::anti) STREAM_TRY(put_left(left_.first_number(), event, sink));
+            else STREAM_TRY(put(event.time, left_.first_number(), no_event, &event, nullptr, sink));
         }
         left_.drop_front();
     }
     while (!right_.empty() && (all || time_add(right_.front().time, options_.before) < time)) {
         const HeldEvent& event = right_.front();
-        if (!event.matched && wants_right_alone()) STREAM_TRY(put(event.time, no_position, event.position, nullptr, &event, sink));
+        if (!event.matched && wants_right_alone()) STREAM_TRY(put(event.time, no_event, right_.first_number(), nullptr, &event, sink));
         right_.drop_front();
     }
     return {};
@@ -162,7 +169,7 @@ void IntervalJoin::append_flat(std::string& out, TimeNs time, const HeldEvent* l
     out += '}';
 }
 
-Result<void> IntervalJoin::put(TimeNs time, std::uint64_t left_position, std::uint64_t right_position, const HeldEvent* left,
+Result<void> IntervalJoin::put(TimeNs time, std::uint64_t left_number, std::uint64_t right_number, const HeldEvent* left,
                                const HeldEvent* right, Sink& sink) {
     if (!waits()) {
         std::string& out = sink.begin();
@@ -172,21 +179,21 @@ Result<void> IntervalJoin::put(TimeNs time, std::uint64_t left_position, std::ui
         ++written_;
         return {};
     }
-    const Rank rank{left_position, right_position};
+    const Rank rank{left_number, right_number};
     line_.assign(reinterpret_cast<const char*>(&rank), sizeof rank);
     if (options_.flat) append_flat(line_, time, left, right);
     else append_pair(line_, time, left, right);
     return waiting_.push({time, 0, put_++, line_});
 }
 
-Result<void> IntervalJoin::put_left(const HeldEvent& left, Sink& sink) {
+Result<void> IntervalJoin::put_left(std::uint64_t number, const HeldEvent& left, Sink& sink) {
     if (!waits()) {
         sink.begin() += left.bytes();
         sink.end(left.time);
         ++written_;
         return {};
     }
-    const Rank rank{left.position, no_position};
+    const Rank rank{number, no_event};
     line_.assign(reinterpret_cast<const char*>(&rank), sizeof rank);
     line_ += left.bytes();
     return waiting_.push({left.time, 0, put_++, line_});
@@ -247,8 +254,7 @@ Result<void> IntervalJoin::restore(StateReader& reader) {
         const std::uint64_t left = reader.get_u64();
         const std::uint64_t right = reader.get_u64();
         if (left >= left_.size() || right >= right_.size()) return fail(ErrorKind::corrupt, "the saved state of a join names an event that is not there");
-        found_.push_back({left_.first_number() + left, right_.first_number() + right, left_.at(left_.first_number() + left).position,
-                          right_.at(right_.first_number() + right).position});
+        found_.push_back({left_.first_number() + left, right_.first_number() + right});
     }
     now_ = reader.get_i64();
     put_ = reader.get_u64();

@@ -3,8 +3,8 @@
 //
 // Events come in order of time, so each pair is found when its later event comes: the other side then holds
 // just what may still match. Results are written in order of their time (that of the later event; of an
-// event without a match its own), then left position, then right position. Those of a type that also writes
-// events without a match wait until nothing older can come.
+// event without a match its own), then left event, then right event, both by time and position. Those of a
+// type that also writes events without a match wait until nothing older can come.
 #pragma once
 
 #include <optional>
@@ -19,7 +19,7 @@ namespace stream {
 
 class IntervalJoin final : public Operator {
 public:
-    IntervalJoin(IntervalJoinOptions options, FieldSet& fields);
+    IntervalJoin(IntervalJoinOptions options, FieldSet& left, FieldSet& right);
 
     Result<void> on_event(int input, const Event& event, Sink& sink) override;
     Result<void> on_watermark(TimeNs watermark, Sink& sink) override;
@@ -27,14 +27,15 @@ public:
     void snapshot(StateWriter& writer) const override;
     Result<void> restore(StateReader& reader) override;
     void append_stats(std::string& out) const override;
+    void on_input_end(int input) override { left_ended_ = left_ended_ || input == 0; }
+    // Without LEFT nothing more is written.
+    bool is_done() const override { return left_ended_ && !wants_right_alone() && left_.empty() && found_.empty() && waiting_.empty(); }
 
 private:
-    // A pair found at the time that is now, or an event alone.
+    // A pair found at the time that is now.
     struct Found {
-        std::uint64_t left = 0;  // numbers in the sides; 0: none
+        std::uint64_t left = 0;  // numbers in the sides
         std::uint64_t right = 0;
-        std::uint64_t left_position = 0;
-        std::uint64_t right_position = 0;
     };
 
     bool writes_pairs() const { return options_.type != JoinType::semi && options_.type != JoinType::anti; }
@@ -48,8 +49,8 @@ private:
     Result<void> match(int input, std::uint64_t number, Sink& sink);
     void append_pair(std::string& out, TimeNs time, const HeldEvent* left, const HeldEvent* right);
     void append_flat(std::string& out, TimeNs time, const HeldEvent* left, const HeldEvent* right);
-    Result<void> put(TimeNs time, std::uint64_t left_position, std::uint64_t right_position, const HeldEvent* left, const HeldEvent* right, Sink& sink);
-    Result<void> put_left(const HeldEvent& left, Sink& sink);
+    Result<void> put(TimeNs time, std::uint64_t left_number, std::uint64_t right_number, const HeldEvent* left, const HeldEvent* right, Sink& sink);
+    Result<void> put_left(std::uint64_t number, const HeldEvent& left, Sink& sink);
     Result<void> release(TimeNs before, Sink& sink);
     TimeNs oldest_undecided();
     Result<void> check_memory() const;
@@ -68,6 +69,7 @@ private:
     std::uint64_t put_ = 0;
     std::uint64_t written_ = 0;
     std::uint64_t matches_ = 0;
+    bool left_ended_ = false;
     std::string scratch_;
     std::string line_;
 };

@@ -5,11 +5,10 @@
 
 namespace stream {
 
-std::uint64_t JoinSide::add(const Hash128& key, bool has_key, TimeNs time, std::uint64_t position, std::string_view bytes) {
+std::uint64_t JoinSide::add(const Hash128& key, bool has_key, TimeNs time, std::string_view bytes) {
     const std::uint64_t number = end_number();
     HeldEvent event;
     event.time = time;
-    event.position = position;
     event.place = arena_.add(bytes);
     event.has_key = has_key;
     event.key = key;
@@ -45,10 +44,10 @@ std::size_t JoinSide::memory_used() const {
 }
 
 void JoinSide::snapshot(StateWriter& writer) const {
+    writer.put_u64(first_);
     writer.put_u64(held_.size());
     for (const HeldEvent& event : held_) {
         writer.put_i64(event.time);
-        writer.put_u64(event.position);
         writer.put_u8(static_cast<std::uint8_t>((event.matched ? 1 : 0) | (event.has_key ? 2 : 0)));
         writer.put_u64(event.key.low);
         writer.put_u64(event.key.high);
@@ -57,17 +56,17 @@ void JoinSide::snapshot(StateWriter& writer) const {
 }
 
 Result<void> JoinSide::restore(StateReader& reader) {
+    first_ = reader.get_u64();
     const std::uint64_t count = reader.get_u64();
     for (std::uint64_t i = 0; i < count && reader.ok(); ++i) {
         const TimeNs time = reader.get_i64();
-        const std::uint64_t position = reader.get_u64();
         const std::uint8_t flags = reader.get_u8();
         const std::uint64_t low = reader.get_u64();
         const std::uint64_t high = reader.get_u64();
         const std::string_view bytes = reader.get_bytes();
         if (!reader.ok()) break;
         if (!held_.empty() && time < held_.back().time) return fail(ErrorKind::corrupt, "the saved state of a join is out of order");
-        at(add({low, high}, (flags & 2) != 0, time, position, bytes)).matched = (flags & 1) != 0;
+        at(add({low, high}, (flags & 2) != 0, time, bytes)).matched = (flags & 1) != 0;
     }
     return reader.check("a join's side");
 }

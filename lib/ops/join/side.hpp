@@ -17,7 +17,6 @@ namespace stream {
 
 struct HeldEvent {
     TimeNs time = 0;
-    std::uint64_t position = 0;
     EventArena::Place place;
     bool matched = false;
     bool has_key = true;  // false: its key is null, and matches nothing
@@ -31,7 +30,7 @@ public:
     JoinSide() : arena_(256 << 10) {}
 
     // Events are numbered from 1 in the order they were added. Times never go back.
-    std::uint64_t add(const Hash128& key, bool has_key, TimeNs time, std::uint64_t position, std::string_view bytes);
+    std::uint64_t add(const Hash128& key, bool has_key, TimeNs time, std::string_view bytes);
     bool empty() const { return held_.empty(); }
     std::size_t size() const { return held_.size(); }
     std::uint64_t first_number() const { return first_; }

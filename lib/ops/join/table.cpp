@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "base/text.hpp"
 #include "json/splice.hpp"
 
 namespace stream {
@@ -126,6 +127,7 @@ Result<void> TableJoin::check_memory() const {
 
 void TableJoin::snapshot(StateWriter& writer) const {
     writer.put_raw(secret_.data(), secret_.size());
+    writer.put_bytes(changes_->save());
     writer.put_u64(rows_.size());
     std::vector<const decltype(rows_)::value_type*> sorted;
     for (const auto& row : rows_) sorted.push_back(&row);
@@ -154,6 +156,7 @@ void TableJoin::snapshot(StateWriter& writer) const {
 
 Result<void> TableJoin::restore(StateReader& reader) {
     reader.get_raw(secret_.data(), secret_.size());
+    STREAM_TRY(changes_->load(reader.get_bytes()));
     const std::uint64_t rows = reader.get_u64();
     for (std::uint64_t i = 0; i < rows && reader.ok(); ++i) {
         const std::uint64_t low = reader.get_u64();
@@ -179,6 +182,12 @@ Result<void> TableJoin::restore(StateReader& reader) {
     matched_ = reader.get_u64();
     unmatched_ = reader.get_u64();
     return reader.check("a join's table");
+}
+
+std::string TableJoin::closing_remark() const {
+    std::string remark;
+    for (const std::string& name : changes_->never_seen()) remark += (remark.empty() ? "no row had a field " : ", ") + stream::quoted(name);
+    return remark;
 }
 
 void TableJoin::append_stats(std::string& out) const {

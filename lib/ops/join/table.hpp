@@ -23,6 +23,9 @@ public:
     void snapshot(StateWriter& writer) const override;
     Result<void> restore(StateReader& reader) override;
     void append_stats(std::string& out) const override;
+    std::string closing_remark() const override;
+    void on_input_end(int input) override { left_ended_ = left_ended_ || input == 0; }
+    bool is_done() const override { return left_ended_; }
 
 private:
     struct Version {
@@ -60,6 +63,7 @@ private:
     std::size_t versions_ = 0;
     EventArena arena_;
     std::vector<Wiped> wiped_;
+    bool left_ended_ = false;
     std::uint64_t matched_ = 0;
     std::uint64_t unmatched_ = 0;
     std::string scratch_;
