@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <unistd.h>
+
+#include <algorithm>
 #include <array>
 #include <ctime>
 
@@ -27,6 +30,9 @@ struct Arguments {
     std::string lateness;
     std::string format;
     bool follow = false;
+    // join: each side's, for its event time alone; the rows' are the operator's own.
+    FieldSet left_fields;
+    FieldSet right_fields;
 };
 
 enum class Verb : unsigned { fold = 1, diff = 2, join = 4 };
@@ -143,6 +149,7 @@ Result<std::unique_ptr<Operator>> build_join(Tool& tool, Arguments& a) {
         return fail(ErrorKind::usage, a.words.empty() ? "RIGHT is not given" : "one RIGHT is joined with stdin, not also " + stream::quoted(a.words[1]),
                     "stream-table join RIGHT --on LEFT=RIGHT --by id < LEFT");
     }
+    if (::isatty(0) == 1) return fail(ErrorKind::usage, "stdin is a terminal, and LEFT is read from it", "stream-table join RIGHT --on LEFT=RIGHT --by id < LEFT");
     PumpPlan& plan = tool.plan();
     JoinedTablesOptions join;
     auto on = key_pairs(a.on, "--on");
@@ -165,6 +172,8 @@ Result<std::unique_ptr<Operator>> build_join(Tool& tool, Arguments& a) {
     plan.joined.resize(2);
     PumpPlan::JoinedInput& left = plan.joined[0];
     PumpPlan::JoinedInput& right = plan.joined[1];
+    left.fields = &a.left_fields;
+    right.fields = &a.right_fields;
     std::tie(left.time_field, right.time_field) = both(a.time);
     const auto [left_lateness, right_lateness] = both(a.lateness);
     STREAM_TRY(read_lateness(left_lateness, left.lateness, left.lateness_all));

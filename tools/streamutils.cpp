@@ -18,12 +18,13 @@ struct Entry {
 };
 
 // What this release has; tests/check/inventory.sh compares it with tools/.
-constexpr std::array<Entry, 9> entries = {{
+constexpr std::array<Entry, 10> entries = {{
     {"stream-cat", "read events from files, followed files, compressed files and other text formats; merge by event time",
      "stream-cat -f --format combined access.log"},
     {"stream-dedupe", "drop repeats by key, exactly or in bounded memory", "stream-dedupe --by id --within 1h"},
     {"stream-filter", "events for which an expression of jq's language holds", "stream-filter '.status >= 500' access.ndjson"},
     {"stream-gen", "make events: web traffic with sessions, or orders", "stream-gen web --events 1000 --disorder 5%"},
+    {"stream-join", "join a stream with a stream or a table, in event time", "stream-join clicks.ndjson --on user --within 1h < searches.ndjson"},
     {"stream-log", "an append-only log in a folder: append, read, follow, groups, retention, repair", "stream-log read web --from -2h"},
     {"stream-map", "events made of events, by an expression of jq's language", "stream-map '{ts, path, kb: (.bytes / 1024)}' access.ndjson"},
     {"stream-table", "fold changes into a table, find the changes between two tables, join two that change",
@@ -41,7 +42,7 @@ int main(int argc, char** argv) {
     options.example("streamutils stream-window", "one of them");
     std::vector<std::string> words;
     options.positionals({"TOOL", "the tool to describe",
-                         {"stream-cat", "stream-dedupe", "stream-filter", "stream-gen", "stream-log", "stream-map", "stream-table", "stream-time", "stream-window"}, false},
+                         {"stream-cat", "stream-dedupe", "stream-filter", "stream-gen", "stream-join", "stream-log", "stream-map", "stream-table", "stream-time", "stream-window"}, false},
                         words);
     return tool.run_source(argc, argv, [&]() -> Result<int> {
         Output out(1, "stdout");

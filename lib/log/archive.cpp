@@ -191,7 +191,40 @@ private:
             return fail(ErrorKind::io, temporary + ": the copy does not read as it was written");
         }
         result.records += records;
-        return files_.rename(temporary, target);
+        return put_in_place(temporary, target, from);
+    }
+
+    // What bears the name already is an earlier try's copy, or another copy of this log archived the segment when it
+    // went on differently: that one's records are not to be lost.
+    Result<void> put_in_place(const std::string& temporary, const std::string& target, const SegmentEntry& from) {
+        auto there = files_.open_if_there(target, Open::read);
+        if (!there) return pass_on(there);
+        if (*there == nullptr) return files_.rename(temporary, target);
+        auto same = is_same(temporary, **there, from.bytes);
+        if (!same) return pass_on(same);
+        STREAM_TRY(files_.remove(temporary));
+        if (*same) return {};
+        return fail(ErrorKind::usage, target + " is there and is another: a copy of this log archives in the same folder", "take a folder of its own for each copy");
+    }
+
+    Result<bool> is_same(const std::string& path, File& other, std::uint64_t size) {
+        auto mine = files_.open(path, Open::read);
+        if (!mine) return pass_on(mine);
+        auto other_size = other.size();
+        if (!other_size) return pass_on(other_size);
+        if (*other_size != size) return false;
+        std::string a;
+        std::string b;
+        for (std::uint64_t at = 0; at < size; at += a.size()) {
+            a.resize(static_cast<std::size_t>(std::min<std::uint64_t>(size - at, copy_block)));
+            b.resize(a.size());
+            auto got = (*mine)->read_at(a, at);
+            if (!got) return pass_on(got);
+            auto theirs = other.read_at(b, at);
+            if (!theirs) return pass_on(theirs);
+            if (*got != a.size() || *theirs != a.size() || a != b) return false;
+        }
+        return true;
     }
 
     // A cache with its own checksum: not worth a sync.

@@ -48,6 +48,7 @@ std::size_t count_line_ends(std::string_view lines) {
 bool take_growing(std::string_view& index, std::uint64_t first, std::uint32_t n, std::vector<std::uint64_t>& out) {
     constexpr std::uint64_t end = std::uint64_t{1} << 62;
     out.clear();
+    if (index.size() + 1 < n) return false;  // before anything is allocated for them
     out.reserve(n);
     std::uint64_t value = first;
     for (std::uint32_t i = 0; i < n; ++i) {

@@ -66,7 +66,7 @@ Result<void> Cursor::open_at(std::uint64_t offset) {
             }
         }
         if (wanted == nullptr) return {};
-        const SegmentEntry copy = *wanted;
+        const SegmentEntry copy = segment_ = *wanted;
         const std::uint64_t before = manifest_->length();
         auto opened = open_segment(copy);
         if (opened) return find_place(offset, copy);
@@ -100,19 +100,38 @@ Result<Next> Cursor::damaged(std::uint64_t limit) {
     else if (segment_.sealed) next = segment_.end;
     if (next > first) offsets = next == first + 1 ? fmt::format("offset {} cannot be read", first) : fmt::format("offsets {} to {} cannot be read", first, next - 1);
     const std::string text = fmt::format("{}: {} (bytes {} to {}): {}", reader_->path(), reader_->why(), place.position, to, offsets);
-    if (!skip_corrupt_) return fail(ErrorKind::corrupt, text, "--skip-corrupt reads the rest; stream-log repair takes the damaged bytes out");
-    problem_ = text;
-    if (*behind) reader_->go_to(**behind);
-    else reader_->go_to({limit, 0, 0, next});
+    return damaged(text, *behind ? **behind : SegmentPlace{limit, 0, 0, next}, next);
+}
+
+Result<Next> Cursor::damaged(std::string text, const SegmentPlace& behind, std::uint64_t next) {
+    if (!skip_corrupt_) return fail(ErrorKind::corrupt, std::move(text), "--skip-corrupt reads the rest; stream-log repair takes the damaged bytes out");
+    problem_ = std::move(text);
+    reader_->go_to(behind);
     next_ = next;
+    return Next::damage;
+}
+
+// The segment that was to be opened is not there or not what it should be: its frames may be right all the same.
+Result<Next> Cursor::lost(const PartitionHead& head, Error error) {
+    if (!skip_corrupt_ || error.kind() != ErrorKind::corrupt) return tl::unexpected<Error>(std::move(error));
+    problem_ = error.message();
+    auto reader = SegmentReader::open_damaged(*files_, segment_path(*folder_, partition_, segment_), manifest_->segment_header(partition_, segment_));
+    if (reader) reader_.emplace(std::move(*reader));
+    else next_ = std::max(next_, segment_.sealed ? segment_.end : head.offset);
     return Next::damage;
 }
 
 Result<Next> Cursor::load(const PartitionHead& head) {
     for (;;) {
         if (!reader_) {
-            STREAM_TRY(open_at(next_));
+            auto opened = open_at(next_);
+            if (!opened) return lost(head, std::move(opened.error()));
             if (!reader_) return Next::end;
+            if (segment_.base > next_) {  // retention was faster
+                gap_ = {partition_, next_, segment_.base - 1};
+                next_ = segment_.base;
+                return Next::gap;
+            }
         }
         if (const SegmentEntry* now = entry_now()) segment_ = *now;
         else if (!segment_.sealed) {  // sealed and replaced while it was read: the rest is in another file
@@ -124,6 +143,14 @@ Result<Next> Cursor::load(const PartitionHead& head) {
         auto found = reader_->next(limit, batch_);
         if (!found) return pass_on(found);
         if (*found == SegmentReader::Found::frame) {
+            // Older bytes of the same place follow what is before them as well: the end says which were the last.
+            const std::uint32_t chain = segment_.sealed ? segment_.chain : head.chain;
+            const std::uint64_t end = segment_.sealed ? segment_.end : head.offset;
+            if (reader_->place().position == limit && reader_->place().chain != chain && (segment_.sealed || chain != 0)) {
+                return damaged(fmt::format("{}: its last batch is not the one that was written last (bytes {} to {}): offsets {} to {} cannot be read",
+                                           reader_->path(), batch_.position, limit, batch_.header.offset, end - 1),
+                               {limit, chain, 0, end}, end);
+            }
             enter_batch();
             if (in_batch_) return Next::records;
             continue;

@@ -43,6 +43,8 @@ private:
     Result<void> find_place(std::uint64_t offset, const SegmentEntry& segment);
     Result<LogReader::Next> load(const PartitionHead& head);
     Result<LogReader::Next> damaged(std::uint64_t limit);
+    Result<LogReader::Next> damaged(std::string text, const SegmentPlace& behind, std::uint64_t next);
+    Result<LogReader::Next> lost(const PartitionHead& head, Error error);
     const SegmentEntry* entry_now() const;
     void enter_batch();
 

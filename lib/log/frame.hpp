@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/hash.hpp"
 #include "time/timestamp.hpp"
@@ -19,12 +20,19 @@ inline constexpr std::uint32_t payload_max = 64u << 20;  // stored, and decompre
 
 enum class FileKind : std::uint8_t { segment = 1, manifest = 2, group = 3 };
 
+// From this place of a file on, frames of a lesser epoch are not what was written last there.
+struct EpochCut {
+    std::uint64_t at = 0;
+    std::uint32_t epoch = 0;
+};
+
 struct FileHeader {
     FileKind kind = FileKind::segment;
     std::uint64_t file_id = 0;
     Hash128 log_id;
     std::uint32_t partition = 0;
     std::uint64_t base_offset = 0;
+    std::vector<EpochCut> cuts = {};  // not in the file: what the manifest knows of it
 };
 
 void append_file_header(std::string& out, const FileHeader& header);

@@ -27,6 +27,21 @@ T get(std::string_view bytes, std::size_t at) {
 
 }  // namespace
 
+// One that is whole, and of another manifest: one of the two was put there from elsewhere.
+Result<void> Head::check_owner(std::uint64_t manifest_id) {
+    constexpr std::size_t partitions_max = 4096;
+    std::string bytes(fixed + each * partitions_max + 4, '\0');
+    auto got = file_->read_at(bytes, 0);
+    if (!got) return pass_on(got);
+    bytes.resize(*got);
+    if (bytes.size() < fixed + 4 || bytes.compare(0, sizeof magic, std::string_view(magic, sizeof magic)) != 0) return {};
+    const std::uint64_t size = fixed + each * std::uint64_t{get<std::uint32_t>(bytes, 28)} + 4;
+    if (get<std::uint64_t>(bytes, 8) == manifest_id || bytes.size() < size) return {};
+    const std::string_view all = std::string_view(bytes).substr(0, static_cast<std::size_t>(size));
+    if (crc32c(all.substr(0, all.size() - 4)) != get<std::uint32_t>(all, all.size() - 4)) return {};
+    return fail(ErrorKind::corrupt, folder_ + "/manifest and " + path_ + " are not of one log", "put back the one that was there; a head that is gone is made anew");
+}
+
 Result<std::optional<HeadState>> Head::read(std::uint64_t manifest_id, std::uint32_t partitions) {
     if (file_ == nullptr) {
         auto opened = files_->open_if_there(path_, Open::read);
@@ -34,6 +49,7 @@ Result<std::optional<HeadState>> Head::read(std::uint64_t manifest_id, std::uint
         if (*opened == nullptr) return std::optional<HeadState>{};
         file_ = std::move(*opened);
         writable_ = false;
+        STREAM_TRY(check_owner(manifest_id));
     }
     bytes_.assign(fixed + each * partitions + 4, '\0');
     auto got = file_->read_at(bytes_, 0);

@@ -53,6 +53,8 @@ public:
     Result<void> write(const HeadState& state);
 
 private:
+    Result<void> check_owner(std::uint64_t manifest_id);
+
     FileSystem* files_;
     std::string path_;
     std::string folder_;

@@ -162,7 +162,7 @@ bool parse_segment_name(std::string_view name, std::uint32_t& partition, Segment
 }
 
 FileHeader Manifest::segment_header(std::uint32_t partition, const SegmentEntry& segment) const {
-    return {FileKind::segment, segment.id, header_.log_id, partition, segment.base};
+    return {FileKind::segment, segment.id, header_.log_id, partition, segment.base, segment.cuts};
 }
 
 SegmentEntry* Manifest::find(std::uint32_t partition, std::uint64_t id) {
@@ -344,6 +344,14 @@ Result<void> Manifest::apply(std::string_view payload) {
         return {};
     }
     SegmentEntry* segment = find(p, *id);
+    if (kind == "cut") {
+        const auto at = entry.number("at");
+        const auto epoch = entry.number("epoch");
+        if (segment == nullptr || !at || !epoch || *epoch > UINT32_MAX) return damaged(length_, "a cut that makes no sense");
+        epoch_ = std::max(epoch_, static_cast<std::uint32_t>(*epoch));
+        segment->cuts.push_back({*at, static_cast<std::uint32_t>(*epoch)});
+        return {};
+    }
     if (segment == nullptr || !segment->sealed) return damaged(length_, "an entry about a segment that is not sealed");
     if (kind == "remove") {
         std::erase_if(segments, [&](const SegmentEntry& one) { return one.id == *id; });
@@ -359,6 +367,7 @@ Result<void> Manifest::apply(std::string_view payload) {
             return damaged(length_, "a replacement that makes no sense");
         }
         segment->id = *by;
+        segment->cuts.clear();
         segment->bytes = *bytes;
         segment->chain = static_cast<std::uint32_t>(*chain);
         segment->max_time = *max_time;
@@ -408,6 +417,10 @@ Result<void> Manifest::add_segment(std::uint32_t partition, std::uint64_t id, st
                                    const SegmentEntry* sealed) {
     return append(fmt::format("{{\"entry\":\"segment\",\"partition\":{},\"id\":\"{:016x}\",\"base\":{},\"sequence\":{}{}{}}}\n", partition, id, base,
                               sequence, sealed == nullptr ? "" : ",", sealed == nullptr ? "" : facts_of(*sealed)));
+}
+
+Result<void> Manifest::cut_segment(std::uint32_t partition, std::uint64_t id, std::uint64_t at, std::uint32_t epoch) {
+    return append(fmt::format("{{\"entry\":\"cut\",\"partition\":{},\"id\":\"{:016x}\",\"at\":{},\"epoch\":{}}}\n", partition, id, at, epoch));
 }
 
 Result<void> Manifest::raise_epoch() { return append(fmt::format("{{\"entry\":\"epoch\",\"epoch\":{}}}\n", epoch_ + 1)); }

@@ -44,6 +44,7 @@ struct SegmentEntry {
     TimeNs max_time = time_before_all;   // the greatest event time
     TimeNs keep_time = time_before_all;  // the same, no record counting as newer than its append time
     bool rewritten = false;    // by compaction, excision or repair: its frames are sparse
+    std::vector<EpochCut> cuts;
     std::string archive;       // the folder it was moved to; empty: it is in segments/
 };
 
@@ -73,6 +74,8 @@ public:
     // `sealed` says (bytes, end = base, chain, times), all of it and every record below `sequence` durable.
     Result<void> add_segment(std::uint32_t partition, std::uint64_t id, std::uint64_t base, std::uint64_t sequence,
                              const SegmentEntry* sealed);
+    // What lay in the segment from `at` on was cut off; what comes there is of `epoch`, which is the log's now.
+    Result<void> cut_segment(std::uint32_t partition, std::uint64_t id, std::uint64_t at, std::uint32_t epoch);
     Result<void> raise_epoch();
     // Sealed segments only. Retention removes the oldest of a partition.
     Result<void> remove_segment(std::uint32_t partition, std::uint64_t id);

@@ -40,7 +40,6 @@ public:
 
     Result<void> run() {
         for (const std::string& text : old_.entries) STREAM_TRY(take(text));
-        std::fill(newest_.begin(), newest_.end(), 0);  // what was the active segment there may be lost
         for (const std::string& text : old_.behind) STREAM_TRY(take(text));
         if (pieces_.empty()) return fail(ErrorKind::corrupt, folder_ + "/manifest: it does not say what the log is");
         archives_.insert(old_.archives.begin(), old_.archives.end());
@@ -63,7 +62,6 @@ private:
             const std::uint64_t partitions = entry_.number("partitions").value_or(0);
             if (partitions == 0 || partitions > 4096) return {};
             pieces_.resize(static_cast<std::size_t>(partitions));
-            newest_.resize(pieces_.size());
             create_ = text;
             return {};
         }
@@ -74,20 +72,18 @@ private:
         const auto p = entry_.number("partition");
         const auto id = entry_.id("id");
         if (!p || *p >= pieces_.size() || !id) return {};
-        take_about_segment(kind, static_cast<std::uint32_t>(*p), *id);
+        take_about_segment(kind, text, static_cast<std::uint32_t>(*p), *id);
         return {};
     }
 
-    void take_about_segment(const std::string& kind, std::uint32_t p, std::uint64_t id) {
+    void take_about_segment(const std::string& kind, const std::string& text, std::uint32_t p, std::uint64_t id) {
         std::map<std::uint64_t, Piece>& pieces = pieces_[p];
         if (kind == "segment") {
             if (const auto facts = take_facts()) before_[id] = *facts;
             const auto known = pieces.find(id);
             if (known != pieces.end() && known->second.is_known()) return;  // a block that is there twice
-            if (newest_[p] != 0 && before_.contains(id) && !pieces[newest_[p]].facts) pieces[newest_[p]].facts = before_[id];
             name(p, id).base = entry_.number("base").value_or(0);
             sequence_ = std::max(sequence_, entry_.number("sequence").value_or(0));
-            newest_[p] = id;
         } else if (kind == "remove") {
             dead_.insert(id);
         } else if (kind == "replace") {
@@ -102,6 +98,9 @@ private:
             entry.rewritten = true;
             pieces[*by].order = old->second.order;
             pieces[*by].facts = take_facts();
+        } else if (kind == "cut") {
+            epoch_ = std::max(epoch_, entry_.number("epoch").value_or(0));
+            cuts_[id].push_back(text);
         } else if (kind == "move") {
             const std::string to = entry_.text("to");
             if (to.starts_with('/')) archives_.insert(to);
@@ -221,8 +220,10 @@ private:
             Piece& piece = live[i];
             const bool last = i + 1 == live.size();
             if (!last && !piece.facts && before_.contains(live[i + 1].entry.id)) piece.facts = before_[live[i + 1].entry.id];
-            if (last || !piece.facts) STREAM_TRY(read(p, piece));
-            const Facts facts = piece.facts ? *piece.facts : piece.read.value_or(Facts{});
+            // What entries say may be of another one, where some between are lost: a file that is whole says it itself.
+            STREAM_TRY(read(p, piece));
+            const bool whole = piece.read && piece.read->chain != 0;
+            const Facts facts = whole || !piece.facts ? piece.read.value_or(Facts{}) : *piece.facts;
             if (!last) sequence_ = std::max(sequence_, read_sequence_[piece.entry.id]);
             // Only a segment that took another's place may have gaps.
             const bool stands_in = !last && piece.entry.rewritten;
@@ -230,6 +231,7 @@ private:
             while (stands_in && (id == piece.entry.id || id == 0)) id = files_.random();
             add(fmt::format(R"({{"entry":"segment","partition":{},"id":"{:016x}","base":{},"sequence":{}{}}})", p, id, piece.entry.base, sequence_, sealed));
             sealed = "," + facts_text(facts);
+            if (!stands_in) verbatim_.insert(verbatim_.end(), cuts_[id].begin(), cuts_[id].end());
             if (stands_in) {
                 after.push_back(fmt::format(R"({{"entry":"replace","partition":{},"id":"{:016x}","by":"{:016x}",{}}})", p, id, piece.entry.id, facts_text(facts)));
             }
@@ -287,10 +289,10 @@ private:
     std::vector<std::string> verbatim_;
     std::set<std::pair<std::uint64_t, std::string>> runs_;  // in the order of their sequence numbers
     std::vector<std::map<std::uint64_t, Piece>> pieces_;   // of each partition, by id
-    std::vector<std::uint64_t> newest_;                    // of each partition, 0 where nobody knows
     std::map<std::uint64_t, Facts> before_;                // of the segment before that one
     std::map<std::uint64_t, std::uint64_t> read_sequence_;
     std::set<std::uint64_t> dead_;
+    std::map<std::uint64_t, std::vector<std::string>> cuts_;
     std::set<std::string> archives_;
     std::uint64_t order_ = 0;
     std::uint64_t epoch_ = 1;

@@ -289,14 +289,14 @@ Result<Ends> find_ends(FileSystem& files, const std::string& folder, const Manif
 Result<void> recover(FileSystem& files, const std::string& folder, Manifest& manifest, Ends& ends, Head& head) {
     STREAM_TRY(manifest.make_durable(0));
     STREAM_TRY(files.sync_folder(folder));
-    bool cut = false;
+    const std::uint32_t epoch = manifest.epoch() + 1;
     for (const Ends::Tail& tail : ends.tails) {
-        if (tail.size <= tail.end) continue;
-        STREAM_TRY(keep_copy(files, folder, tail));
-        cut = true;
+        if (tail.size > tail.end) STREAM_TRY(keep_copy(files, folder, tail));
     }
     // Before anything is cut: what a later crash may bring back of it is then of an epoch that is over.
-    if (cut) STREAM_TRY(manifest.raise_epoch());
+    for (const Ends::Tail& tail : ends.tails) {
+        if (tail.size > tail.end) STREAM_TRY(manifest.cut_segment(tail.partition, manifest.active(tail.partition)->id, tail.end, epoch));
+    }
     for (const Ends::Tail& tail : ends.tails) STREAM_TRY(settle(files, tail));
     ends.head.epoch = manifest.epoch();
     ends.head.manifest_length = manifest.length();

@@ -130,9 +130,8 @@ private:
         if (!salvaged) return pass_on(salvaged);
         if (!*salvaged) return fail(ErrorKind::corrupt, folder_ + "/manifest: gone while it was repaired");
         STREAM_TRY(quarantine(files_, folder_, folder_ + "/manifest"));
-        // Head is of the old one, and found again from the frames.
-        STREAM_TRY(remove_head());
         STREAM_TRY(rebuild_manifest(files_, folder_, **salvaged));
+        STREAM_TRY(remove_head());  // of the old one: until now it proves that what is damaged was whole once
         lock_.reset();
         writer_.reset();
         return {};
@@ -295,12 +294,16 @@ private:
             if (!file) return pass_on(file);
             STREAM_TRY((*file)->sync());
         }
+        // Offsets count each partition's records, sequence numbers everybody's: so many more there were.
+        std::uint64_t all = 0;
+        for (const PartitionHead& end : head.partitions) all += end.offset;
+        if (all < head.sequence) head.partitions[*damaged.begin()].offset += head.sequence - all;
         head.durable_sequence = head.sequence;
         for (const std::uint32_t p : damaged) {
             PartitionHead& end = head.partitions[p];
             // What it is to hold, were it whole.
             end.length = end.durable = std::max({actives[p].size, said_of(p) != nullptr ? said_of(p)->durable : 0, std::uint64_t{file_header_size}});
-            end.chain = said_of(p) != nullptr ? said_of(p)->chain : 0;
+            if (said_of(p) != nullptr) end.chain = said_of(p)->chain;
             auto begun = begin_segment(files_, folder_, *manifest_, head, p);
             if (!begun) return pass_on(begun);
             STREAM_TRY((*begun)->close());

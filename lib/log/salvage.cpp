@@ -17,6 +17,7 @@ Result<SegmentReader> SegmentReader::open_damaged(FileSystem& files, const std::
     std::string bytes;
     append_file_header(bytes, expected);
     STREAM_CHECK(read_file_header(bytes, reader.header_, reader.header_crc_) == nullptr);
+    reader.header_.cuts = expected.cuts;
     reader.place_ = reader.begin();
     return reader;
 }

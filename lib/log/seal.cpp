@@ -294,9 +294,21 @@ bool is_temporary(std::string_view name) { return name.find(".tmp-") != std::str
 using Named = std::set<std::string>;                             // names of segments' files
 using Places = std::set<std::pair<std::uint32_t, std::uint64_t>>;  // their partitions and first offsets
 
+Result<bool> is_of_another_log(FileSystem& files, const std::string& path, const Hash128& log_id) {
+    auto file = files.open_if_there(path, Open::read);
+    if (!file) return pass_on(file);
+    if (*file == nullptr) return false;
+    std::string bytes(file_header_size, '\0');
+    auto got = (*file)->read_at(bytes, 0);
+    if (!got) return pass_on(got);
+    FileHeader header;
+    std::uint32_t crc = 0;
+    return *got == bytes.size() && read_file_header(bytes, header, crc) == nullptr && header.log_id != log_id;
+}
+
 // What the log makes in a folder of segments and no entry names. With `only_at`, only temporary files and what was
 // replaced at one of these places: a copy of the log may have archived others here.
-Result<std::uint64_t> remove_unnamed(FileSystem& files, const std::string& folder, const Named& named, const Places* only_at) {
+Result<std::uint64_t> remove_unnamed(FileSystem& files, const std::string& folder, const Hash128& log_id, const Named& named, const Places* only_at) {
     auto names = files.list(folder);
     if (!names) return pass_on(names);
     std::uint64_t removed = 0;
@@ -307,6 +319,11 @@ Result<std::uint64_t> remove_unnamed(FileSystem& files, const std::string& folde
         SegmentEntry entry;
         if (!parse_segment_name(segment, partition, entry)) continue;
         if (!is_temporary(name) && (named.contains(segment) || (only_at != nullptr && !only_at->contains({partition, entry.base})))) continue;
+        if (name.ends_with(".seg")) {
+            auto foreign = is_of_another_log(files, folder + "/" + name, log_id);
+            if (!foreign) return pass_on(foreign);
+            if (*foreign) continue;
+        }
         STREAM_TRY(files.remove(folder + "/" + name));
         ++removed;
     }
@@ -329,7 +346,7 @@ Result<std::uint64_t> remove_leftovers(FileSystem& files, const std::string& fol
                 places.insert({p, segment.base});
             }
         }
-        auto here = remove_unnamed(files, archive.empty() ? folder + "/segments" : archive, named, archive.empty() ? nullptr : &places);
+        auto here = remove_unnamed(files, archive.empty() ? folder + "/segments" : archive, manifest.log_id(), named, archive.empty() ? nullptr : &places);
         if (!here) return pass_on(here);
         removed += *here;
     }

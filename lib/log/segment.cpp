@@ -32,6 +32,7 @@ Result<SegmentReader> SegmentReader::open(FileSystem& files, const std::string& 
         why = "another file under this segment's name";
     }
     if (why != nullptr) return fail(ErrorKind::corrupt, fmt::format("{}: {} (bytes 0 to {})", path, why, file_header_size));
+    reader.header_.cuts = expected.cuts;
     reader.place_ = reader.begin();
     return reader;
 }
@@ -54,6 +55,14 @@ Result<std::string_view> SegmentReader::window(std::uint64_t position, std::size
     return bytes;
 }
 
+std::uint32_t SegmentReader::least_epoch(std::uint64_t position) const {
+    std::uint32_t epoch = 0;
+    for (const EpochCut& cut : header_.cuts) {
+        if (position >= cut.at) epoch = std::max(epoch, cut.epoch);
+    }
+    return epoch;
+}
+
 Result<SegmentReader::Found> SegmentReader::header_here(std::uint64_t limit, FrameHeader& header) {
     if (place_.position >= limit) return Found::end;
     auto bytes = window(place_.position, frame_header_size, limit);
@@ -64,7 +73,7 @@ Result<SegmentReader::Found> SegmentReader::header_here(std::uint64_t limit, Fra
     }
     why_ = "cut short";
     // The lengths within the file are the caller's to check: only the header is looked at here.
-    const FramePlace fits{header_.file_id, place_.chain, place_.epoch, place_.offset, FrameType::batch};
+    const FramePlace fits{header_.file_id, place_.chain, std::max(place_.epoch, least_epoch(place_.position)), place_.offset, FrameType::batch};
     switch (read_frame_header(*bytes, fits, header, why_)) {
         case FrameState::nothing: return Found::nothing;
         case FrameState::invalid: return Found::invalid;
@@ -135,7 +144,7 @@ Result<std::optional<SegmentPlace>> SegmentReader::find_frame(std::uint64_t from
         if (bytes->compare(0, 4, "SLF1") != 0) continue;
         const FrameState state = read_lone_header(*bytes, header_.file_id, header);
         if ((state != FrameState::valid && state != FrameState::cut_short) || header.file_id != header_.file_id) continue;
-        if (header.type != FrameType::batch || header.size() > limit - at) continue;
+        if (header.type != FrameType::batch || header.size() > limit - at || header.epoch < least_epoch(at)) continue;
         auto whole = window(at, static_cast<std::size_t>(header.size()), limit);
         if (!whole) return pass_on(whole);
         if (whole->size() < header.size() || !payload_is_right(header, whole->substr(frame_header_size, header.stored))) continue;

@@ -64,6 +64,7 @@ private:
     Result<std::string_view> window(std::uint64_t position, std::size_t need, std::uint64_t limit);
     // The whole frame whose header is here, padding checked.
     Result<Found> frame_here(std::uint64_t limit, FrameHeader& header, std::string_view& stored);
+    std::uint32_t least_epoch(std::uint64_t position) const;
     Result<Found> header_here(std::uint64_t limit, FrameHeader& header);
 
     std::string path_;

@@ -333,7 +333,8 @@ E
     exec 7<slow
     local n
     for ((n = 0; n < 60; n++)); do append "$(numbered $((n * 1000 + 11)) $((n * 1000 + 1010)) "$pad")" log; done
-    cat <&7 >got
+    # One that says nothing follows for ever.
+    timeout 10 cat <&7 >got || flunk 'jumped without a word' "$(wc -l <got) events, then" "$(tail -n 1 got)"
     exec 7<&-
     ended "$follow_pid"
     is_status 3

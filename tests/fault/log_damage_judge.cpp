@@ -119,7 +119,9 @@ private:
         if (target_.kind == FileKindOf::active && !scene_.has_head) return first_bad_ >= proven_;
         return target_.kind == FileKindOf::group && first_bad_ >= proven_;
     }
-    bool must_be_torn() const { return may_be_torn() && first_bad_ >= proven_once_; }
+    // What other partitions' frames prove is not worked out here.
+    bool is_proven_elsewhere() const { return target_.kind == FileKindOf::active && !scene_.has_head && scene_.records.size() > 1; }
+    bool must_be_torn() const { return may_be_torn() && first_bad_ >= proven_once_ && !is_proven_elsewhere(); }
 
     // No file, or another log's head: one of the two is not where it was, and that is told.
     bool is_other_head() const {
@@ -139,8 +141,7 @@ private:
             const bool no_log = error_->kind() == ErrorKind::usage && target_.kind == FileKindOf::manifest && is_gone();
             const bool no_file = error_->kind() == ErrorKind::io && damage_.kind == Damage::Kind::folder;
             if (error_->kind() != ErrorKind::corrupt && !no_log && !no_file) return "the wrong kind of error: " + error_->message();
-            if (!no_log && error_->message().find(target_.path.substr(target_.path.rfind('/') + 1)) == std::string::npos) {
-                // Records that are gone are told as such where nothing says of which file.
+            if (!no_log && !is_proven_elsewhere() && error_->message().find(target_.path.substr(target_.path.rfind('/') + 1)) == std::string::npos) {
                 return "the error does not name the file: " + error_->message();
             }
             return "";

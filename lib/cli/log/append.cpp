@@ -46,7 +46,7 @@ Result<void> make_if_missing(Tool& tool, const LogArguments& arguments, const lo
     FileSystem& files = real_file_system();
     if (log::is_log(files, arguments.folder())) return {};
     auto made = make_log(tool, arguments, config);
-    if (!made && log::is_log(files, arguments.folder())) return {};
+    if (!made && made.error().kind() == ErrorKind::usage && log::is_log(files, arguments.folder())) return {};
     return made;
 }
 

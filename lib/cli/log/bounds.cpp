@@ -3,7 +3,21 @@
 
 #include <algorithm>
 
+#include "base/text.hpp"
+#include "json/fields.hpp"
+
 namespace stream {
+
+namespace {
+
+// `given`: --time, or empty.
+bool is_own_time(const std::string& given, const log::LogConfig& config) {
+    if (given.empty() || given == config.time) return true;
+    const auto field = parse_plain_field(given);
+    return field && field->text == config.time;
+}
+
+}  // namespace
 
 Result<ReadBounds> ReadBounds::make(const LogArguments& arguments, const std::string& time, const log::LogConfig& config) {
     ReadBounds bounds;
@@ -19,7 +33,14 @@ Result<ReadBounds> ReadBounds::make(const LogArguments& arguments, const std::st
         if (!to) return pass_on(to);
         bounds.to_ = *to;
     }
-    auto made = RecordTime::make(time_field_of(time, config));
+    // The index holds the times the events had when they were appended: by another field the place would be
+    // wrong, and nobody would see it. (--merge --time orders by that field, between such bounds.)
+    const bool by_time = bounds.from_.kind == Position::Kind::time || (bounds.to_ && bounds.to_->kind == Position::Kind::time);
+    if (by_time && !arguments.merge && !is_own_time(time, config)) {
+        return fail(ErrorKind::usage, "--time " + printable(time) + ": a time in --from and --to is one that events had when they were appended",
+                    "leave --time out, or choose by ." + printable(time) + " from what is read, with stream-filter");
+    }
+    auto made = RecordTime::make(config.time);
     if (!made) return pass_on(made);
     bounds.time_ = std::move(*made);
     return bounds;

@@ -7,6 +7,7 @@
 
 #include <array>
 #include <utility>
+#include <vector>
 
 namespace stream {
 namespace {
@@ -31,20 +32,23 @@ struct Envelope {
     Value op, before, after, source, schema, payload, status, event_count, ts;
     Times times;
     std::size_t members = 0;
+    std::vector<std::pair<Value, Value>> rest{};  // what has no place of its own in the event
 
-    explicit Envelope(const Value& object) {
+    void read(const Value& object) {
+        std::vector<std::pair<Value, Value>> emptied = std::move(rest);
+        *this = Envelope{};
+        rest = std::move(emptied);
+        rest.clear();
         for (Cursor cursor(object); cursor.next();) {
             ++members;
+            if (Value* place = own_place_of(cursor.name())) {
+                *place = cursor.value();
+                continue;
+            }
             if (Value* place = place_of(cursor.name())) *place = cursor.value();
             else times.take(cursor.name(), cursor.value());
+            rest.emplace_back(cursor.name(), cursor.value());
         }
-    }
-    // The members that are written in their own places.
-    static bool is_placed(const Value& name) {
-        for (const char* text : {"op", "before", "after", "source", "ts"}) {
-            if (is_named(name, text)) return true;
-        }
-        return false;
     }
     bool is_wrapped() const { return members == 2 && schema.type != Type::missing && payload.type != Type::missing; }
     // A heartbeat, or the beginning or end of a transaction.
@@ -52,14 +56,19 @@ struct Envelope {
         return (members == 1 && times.is_there(2)) || (status.type == Type::string && event_count.type != Type::missing);
     }
 
-private:
+    Value* own_place_of(const Value& name) {
+        if (is_named(name, "op")) return &op;
+        if (is_named(name, "before")) return &before;
+        if (is_named(name, "after")) return &after;
+        if (is_named(name, "source")) return &source;
+        if (is_named(name, "ts")) return &ts;
+        return nullptr;
+    }
     Value* place_of(const Value& name) {
-        const std::pair<const char*, Value*> places[] = {
-            {"op", &op},           {"before", &before},   {"after", &after},   {"source", &source},           {"schema", &schema},
-            {"payload", &payload}, {"status", &status},   {"ts", &ts},         {"event_count", &event_count}};
-        for (const auto& [text, place] : places) {
-            if (is_named(name, text)) return place;
-        }
+        if (is_named(name, "schema")) return &schema;
+        if (is_named(name, "payload")) return &payload;
+        if (is_named(name, "status")) return &status;
+        if (is_named(name, "event_count")) return &event_count;
         return nullptr;
     }
 };
@@ -69,6 +78,7 @@ private:
     Result<bool> write_event(std::string_view record, ObjectWriter& object) override;
     Result<std::string> time_of(const Envelope& envelope);
 
+    Envelope envelope_;
     std::array<EpochStamp, 3> stamps_ = {EpochStamp(TimeUnit::ns), EpochStamp(TimeUnit::us), EpochStamp(TimeUnit::ms)};
 };
 
@@ -88,11 +98,12 @@ Result<bool> Debezium::write_event(std::string_view record, ObjectWriter& object
     if (record == "null") return false;  // a tombstone: its key is not in it
     auto change = read_object(record);
     if (!change) return pass_on(change);
-    Envelope envelope(*change);
+    Envelope& envelope = envelope_;
+    envelope.read(*change);
     if (envelope.is_wrapped()) {
         if (envelope.payload.type == Type::null) return false;
         *change = envelope.payload;
-        envelope = Envelope(*change);
+        envelope.read(*change);
     }
     if (envelope.is_mark()) return false;
     if (envelope.op.type != Type::string) {
@@ -111,8 +122,8 @@ Result<bool> Debezium::write_event(std::string_view record, ObjectWriter& object
     members.add("\"before\"", json_of(envelope.before));
     members.add("\"after\"", json_of(envelope.after));
     if (!envelope.source.is_nothing()) members.add("\"source\"", envelope.source.text);
-    for (Cursor cursor(*change); cursor.next();) {
-        if (cursor.value().type != Type::null && !Envelope::is_placed(cursor.name())) members.add(cursor.name().text, cursor.value().text);
+    for (const auto& [name, value] : envelope.rest) {
+        if (value.type != Type::null) members.add(name.text, value.text);
     }
     members.end();
     return true;

@@ -53,8 +53,8 @@ private:
 // A value's JSON, null where it is missing.
 inline std::string_view json_of(const Value& value) { return value.type == Type::missing ? std::string_view("null") : value.text; }
 
-// Whether a member's name is this, which needs no escapes.
-inline bool is_named(const Value& name, std::string_view text) { return name.inner() == text; }
+// Whether a member's name is this, which needs no escapes. An array's element has none.
+inline bool is_named(const Value& name, std::string_view text) { return name.type == Type::string && name.inner() == text; }
 
 // A number since the epoch as a quoted time.
 class EpochStamp {

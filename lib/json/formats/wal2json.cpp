@@ -117,6 +117,7 @@ Result<void> Wal2json::write(const Change& change, ObjectWriter& object) {
 // False: a message, which is no change of a row.
 Result<bool> Wal2json::read_change(const Value& change, Change& out) {
     Value kind, names, values, old;
+    if (change.type != Type::object) return fail(ErrorKind::data, "no change: " + quoted(change.text));
     for (Cursor cursor(change); cursor.next();) {
         const Value& name = cursor.name();
         if (is_named(name, "kind")) kind = cursor.value();

@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ops/changes.hpp"
 
+#include "json/canonical.hpp"
+#include "json/cursor.hpp"
+
 #include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
 
 #include <string>
+#include <vector>
 
 namespace stream {
 namespace {
@@ -98,6 +103,47 @@ TEST(Changes, FormsAreKept) {
     EXPECT_EQ(in_short(again->read(R"({"a":{"b":2}})")), R"(upsert row={"a":{"b":2}} key=null missing)");
     EXPECT_TRUE(again->never_seen().empty());
     EXPECT_FALSE(again->load("nonsense").has_value());
+}
+
+std::string random_object(int depth) {
+    std::string text = "{";
+    const int members = *rc::gen::inRange(0, 7);
+    for (int i = 0; i < members; ++i) {
+        const std::string name = *rc::gen::element<std::string>("op", "before", "after", "source", "schema", "payload", "ts_ms", "status", "event_count", "id", "id", "v");
+        const std::string value = depth > 0 && *rc::gen::arbitrary<bool>()
+                                      ? random_object(depth - 1)
+                                      : *rc::gen::element<std::string>("\"c\"", "\"u\"", "\"d\"", "\"t\"", "\"m\"", "null", "1", "[]", "[{}]", "\"\"");
+        text += (i > 0 ? ", \"" : "\"") + name + "\":" + value;
+    }
+    return text + (*rc::gen::inRange(0, 3) == 0 ? R"(, "x":"some more than what a heartbeat has, so that it is looked at twice"})" : "}");
+}
+
+// Whatever an event holds: it is a row by its own right or an envelope that makes sense, or is refused.
+RC_GTEST_PROP(Changes, AnyEventIsRefusedOrMakesSense, ()) {
+    auto changes = reader("id");
+    for (int i = 0; i < 8; ++i) {
+        std::string event = random_object(3);
+        if (event.starts_with("{, ")) event.erase(1, 2);
+        const auto change = changes->read(event);
+        if (!change) {
+            RC_ASSERT(change.error().kind() == ErrorKind::data);
+            continue;
+        }
+        const bool has_row = change->kind == Change::Kind::upsert || change->kind == Change::Kind::remove;
+        RC_ASSERT(has_row == !change->row.empty());
+        if (!has_row) continue;
+        RC_ASSERT(change->row.data() >= event.data());
+        RC_ASSERT(change->row.data() + change->row.size() <= event.data() + event.size());
+        Value id;
+        for (Cursor cursor(value_of(change->row)); cursor.next();) {
+            if (cursor.name().inner() == "id") id = cursor.value();
+        }
+        std::string key;
+        append_canonical(key, id);
+        RC_ASSERT(change->key == key);
+        RC_ASSERT(change->key_is_missing == (id.type == Type::missing));
+        RC_ASSERT(change->before_key.empty() || change->before_key != change->key);
+    }
 }
 
 }  // namespace

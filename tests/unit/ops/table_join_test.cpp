@@ -107,6 +107,7 @@ RC_GTEST_PROP(TableJoin, EveryPrefixFoldsToTheJoin, ()) {
         const std::string left_on = "on";
         const std::string right_on = by_key ? "id" : "on";
         Table table = join(left_on, right_on, type);
+        Table undisturbed = join(left_on, right_on, type);
         Rows sides[2];
         Rows joined;
         const int changes = *rc::gen::inRange(1, 40);
@@ -117,6 +118,8 @@ RC_GTEST_PROP(TableJoin, EveryPrefixFoldsToTheJoin, ()) {
             RC_ASSERT(table.give(side, change, i) == "");
             apply(sides[side], change);
             const auto lines = table.take();
+            RC_ASSERT(undisturbed.give(side, change, i) == "");
+            RC_ASSERT(undisturbed.take() == lines);
             int rank = 0;
             for (const std::string& line : lines) {
                 RC_LOG() << type.name << ": " << change << " -> " << line << "\n";
@@ -204,6 +207,46 @@ TEST(TableJoin, RowsAlikeAreCounted) {
     EXPECT_EQ(in_short(table.take()), (Lines{"c >12", "c >12"}));
     EXPECT_EQ(table.give(1, R"({"op":"d","before":{"id":1},"after":null})"), "");
     EXPECT_EQ(in_short(table.take()), (Lines{"d 12>"}));
+}
+
+// J22: left rows of one order, joined on a line of it.
+TEST(TableJoin, FlinksUpdatingJoin) {
+    Table table = join("id", "id", types[1]);
+    const auto step = [&](int side, const std::string& change) {
+        EXPECT_EQ(table.give(side, change), "");
+        return in_short(table.take());
+    };
+    EXPECT_EQ(step(0, R"({"id":"LO1","order":1,"v":1})"), (Lines{"c >1-"}));
+    EXPECT_EQ(step(0, R"({"id":"LO2","order":1,"v":2})"), (Lines{"c >2-"}));
+    EXPECT_EQ(step(1, R"({"id":"LO2","v":"AIR"})"), (Lines{"d 2->", R"(c >2"AIR")"}));
+    EXPECT_EQ(step(0, R"({"id":"LO2","order":1,"v":3})"), (Lines{R"(u 2"AIR">3"AIR")"}));
+    EXPECT_EQ(step(1, R"({"id":"LO2","v":"SHIP"})"), (Lines{R"(u 3"AIR">3"SHIP")"}));
+    EXPECT_EQ(step(1, R"({"id":"LO1","v":"TRUCK"})"), (Lines{"d 1->", R"(c >1"TRUCK")"}));
+    EXPECT_EQ(step(1, R"({"op":"d","before":{"id":"LO2"},"after":null})"), (Lines{R"(d 3"SHIP">)", "c >3-"}));
+    EXPECT_EQ(step(1, R"({"id":"LO2","v":"RAIL"})"), (Lines{"d 3->", R"(c >3"RAIL")"}));
+    EXPECT_EQ(step(1, R"({"op":"t","source":{}})"), (Lines{R"(d 1"TRUCK">)", R"(d 3"RAIL">)", "c >1-", "c >3-"}));
+}
+
+// J23: joined with counts that change, whose value is what they are joined on.
+TEST(TableJoin, JoinedOnWhatIsCounted) {
+    for (const std::size_t type : {1u, 2u, 3u}) {
+        Table table([&] {
+            JoinedTablesOptions options;
+            options.left = {by("id"), by("id"), types[type].left};
+            options.right = {by("id"), by("on"), types[type].right};
+            return must(make_joined_tables(std::move(options)));
+        });
+        for (const int left : {0, 1, 2}) table.give(0, fmt::format(R"({{"id":{},"v":{}}})", left, left));
+        table.take();
+        const auto step = [&](int id, int count) {
+            EXPECT_EQ(table.give(1, fmt::format(R"({{"id":{},"on":{},"v":{}}})", id, count, count)), "");
+            return in_short(table.take());
+        };
+        const bool pads = types[type].left;
+        EXPECT_EQ(step(0, 1), (pads ? Lines{"d 1->", "c >11"} : Lines{"c >11"}));
+        EXPECT_EQ(step(1, 1), (Lines{"c >11"}));
+        EXPECT_EQ(step(0, 2), (pads ? Lines{"d 11>", "d 2->", "c >22"} : Lines{"d 11>", "c >22"}));
+    }
 }
 
 TEST(TableJoin, WhatIsWritten) {
