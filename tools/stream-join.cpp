@@ -149,6 +149,7 @@ Result<std::unique_ptr<Operator>> build(Tool& tool, Arguments& a) {
             table.deleted = a.deleted;
             table.versions = a.as_of && plan.as_they_come;
             table.memory = plan.memory;
+            table.ends_with_left = a.follow;
             table.expressions = plan.expressions;
             return make_table_join(std::move(table), a.left_fields);
         }
@@ -165,6 +166,7 @@ Result<std::unique_ptr<Operator>> build(Tool& tool, Arguments& a) {
         interval.flat = a.flat;
         if (a.as) interval.as = *a.as;
         interval.eager = a.eager;
+        interval.ends_with_left = a.follow;
         interval.memory = plan.memory;
         interval.spill.memory_bytes = plan.memory / 4;
         interval.spill.spill_bytes = plan.spill_max;

@@ -309,7 +309,12 @@ Result<void> Pump::Impl::move_with_clock() {
     if (plan.idle <= 0 || plan.merge) return {};
     const std::int64_t silent = clock_ns(CLOCK_MONOTONIC) - heard_ns;
     if (silent < plan.idle) return {};
+    // What is there goes first, and only where everybody is silent does time go on.
     if (is_joined() && !queue->empty()) return {};
+    for (const auto& input : inputs) {
+        if (!is_joined() || input->ended) continue;
+        if (input->has_head || input->reader->source().is_regular() || !is_idle(*input)) return {};
+    }
     for (const auto& input : inputs) {
         if (is_joined()) watermark_heard = std::max(watermark_heard, input->newest == time_before_all ? watermark_heard : time_sub(input->newest, plan.joined[static_cast<std::size_t>(input->index)].lateness));
     }

@@ -178,6 +178,8 @@ struct Pump::Impl {
     std::vector<TimeNs> joined_newest;  // of each input, from the saved state
     std::vector<std::unique_ptr<Scanner>> joined_scanners;
     std::vector<std::unique_ptr<expr::ComputedFields>> joined_computed;
+    TimeNs handed = time_before_all;           // the newest event the operator has had
+    DurationNs late_enough = 0;                // the lateness that would have kept every late event
     TimeNs clock_watermark = time_before_all;  // --idle: what the clock moved it to
     // The end of the input is a pause: what waits for its turn waits for the next call.
     bool is_pause() const { return !plan.state_dir.empty() && !plan.final; }

@@ -19,7 +19,7 @@ TimeNs Pump::Impl::watermark_of(const Input& input) const {
 // Whether its lines come in the order they are taken: no older one is waited for, and a file is not read ahead.
 bool Pump::Impl::goes_by_head(const Input& input) const {
     const PumpPlan::JoinedInput& how = plan.joined[static_cast<std::size_t>(input.index)];
-    return input.reader->source().is_regular() && how.lateness == 0 && !how.lateness_all;
+    return input.reader->source().is_regular() && how.lateness == 0 && !how.lateness_all && !is_pause();
 }
 
 Result<void> Pump::Impl::run_joined() {
@@ -55,7 +55,8 @@ Result<void> Pump::Impl::run_joined() {
         bool any = false;
         for (const auto& input : inputs) {
             if (input->ended || goes_by_head(*input)) continue;
-            if (input->reader->source().is_regular() && input.get() != blocks) continue;
+            const bool all = is_pause() && blocks == nullptr;  // what waits for the next call waits in the queue
+            if (input->reader->source().is_regular() && input.get() != blocks && !all) continue;
             auto more = step_into_order(*input);
             if (!more) return pass_on(more);
             if (*more) input->heard_ns = clock_ns(CLOCK_MONOTONIC);
@@ -128,11 +129,14 @@ Result<bool> Pump::Impl::next_in_time(Input& input, Event& event) {
         if (!found || !*found) return found;
         const TimeNs newest_now = input.newest;
         input.newest = before;
-        const TimeNs own = std::max(watermark_of(input), clock_watermark);
+        // After --idle others may have gone on without it.
+        const TimeNs own = std::max({watermark_of(input), clock_watermark, handed});
         input.newest = newest_now;
         if (event.time >= own) return true;
         sink.set_newest(input.newest);
-        sink.late(event, time_sub(own, event.time));
+        const DurationNs missing = time_sub(own, event.time);
+        late_enough = std::max(late_enough, time_add(missing, plan.joined[static_cast<std::size_t>(input.index)].lateness));
+        sink.late(event, missing);
     }
 }
 
@@ -192,7 +196,7 @@ Result<Pump::Impl::Merged> Pump::Impl::join_one(Input*& blocks) {
     for (const auto& input : inputs) {
         if (input->ended && !is_pause()) continue;
         open = open || !input->ended;
-        if (input->has_head || (!input->ended && is_idle(*input))) continue;
+        if (input->has_head || (!input->ended && !input->reader->source().is_regular() && is_idle(*input))) continue;
         const TimeNs own = watermark_of(*input);
         if (best != nullptr || from_queue) {
             if (own > key || (own == key && order_of(input->index) >= order)) continue;
@@ -210,10 +214,12 @@ Result<Pump::Impl::Merged> Pump::Impl::join_one(Input*& blocks) {
         if (!waiting) return pass_on(waiting);
         QueuedEvent event = *waiting;
         event.input = order_of(static_cast<int>(event.input));  // its own inverse
+        handed = std::max(handed, event.time);
         STREAM_TRY(deliver_copy(event));
         STREAM_TRY(sink.take_failure());
         return Merged::wrote;
     }
+    handed = std::max(handed, best->head.time);
     auto used = deliver(*best, best->head);
     if (!used) return pass_on(used);
     best->has_head = false;

@@ -282,7 +282,7 @@ bool Pump::Impl::tell_counts() {
     message += "; the latest by " + format_duration(late.largest());
     diagnostics.say(message);
     const bool fault = plan.late.kind == LatePolicy::Kind::none && !plan.late_is_kept;
-    const DurationNs enough = rounded_up(time_add(plan.lateness, late.missing()));
+    const DurationNs enough = rounded_up(is_joined() ? late_enough : time_add(plan.lateness, late.missing()));
     diagnostics.hint("--lateness " + format_duration(enough) + " would have kept all" +
                      (fault ? "; --late drop or --late FILE says they may be late" : ""));
     return fault;

@@ -261,7 +261,7 @@ int Tool::run(int argc, char** argv, const std::function<Result<std::unique_ptr<
         if (!op) return usage(op.error());
         if (answer_) return print(*answer_);
         if (done_) return *done_;
-        if (plan_.files.empty() && ::isatty(0) == 1) {
+        if ((plan_.files.empty() || (!plan_.joined.empty() && plan_.files[0] == "-")) && ::isatty(0) == 1) {
             diagnostics_.say("stdin is a terminal, and no FILE is given");
             Output err(2, "stderr");
             [[maybe_unused]] auto written = err.append(options_.short_help_text());

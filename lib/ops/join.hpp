@@ -36,6 +36,7 @@ struct IntervalJoinOptions {
     DurationNs after = 0;
     bool flat = false;             // one object of both sides' members
     std::string as = "right";      // flat: what RIGHT's members are prefixed with, and `_`
+    bool ends_with_left = false;   // RIGHT has no end: done once nothing of LEFT is left
     bool eager = false;            // each result at once, in the order they are found
     std::size_t memory = 256u << 20;  // of what the window must hold; past it ErrorKind::limit
     SpillLimits spill;             // of results that wait for older ones
@@ -51,6 +52,7 @@ struct TableJoinOptions {
     // as_of with RIGHT read whole first: every version of a row is kept, by its time. Else the newest one is,
     // and is valid from where it comes in the order of events.
     bool versions = false;
+    bool ends_with_left = false;      // RIGHT has no end
     std::size_t memory = 256u << 20;
     expr::Settings expressions;
 };

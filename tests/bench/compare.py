@@ -20,6 +20,8 @@ import subprocess
 import sys
 
 import expressions
+import joins
+import log
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
@@ -423,11 +425,19 @@ def arguments():
     p.add_argument("--slow-rounds", type=int, default=1, help="of jq and Miller")
     p.add_argument("--skip-peers", action="store_true", help="leave jq and Miller out")
     p.add_argument("--only", default="", metavar="REGEX", help="contenders whose 'JOB NAME' matches")
-    p.add_argument("--sections", default="jobs,expressions,start,memory,latency", help="which of them")
+    p.add_argument("--sections", default="jobs,expressions,log,start,memory,latency", help="which of them")
+    p.add_argument("--join-megabytes", type=int, default=200, help="of each stream that is joined (1000: 1 GB)")
     p.add_argument("--latency-rate", type=int, default=10_000)
     p.add_argument("--latency-seconds", type=int, default=10)
+    p.add_argument("--full", action="store_true", help="seek in a log of 10 GiB in place of 1 (3 GB of disk)")
+    p.add_argument("--quick", action="store_true", help="one round of few events: whether it works, on a busy machine")
     p.add_argument("--write", action="store_true", help="into docs/benchmarks.md")
-    return p.parse_args()
+    a = p.parse_args()
+    if a.quick:
+        a.events, a.rounds, a.latency_seconds = min(a.events, 100_000), 1, min(a.latency_seconds, 2)
+        if a.write:
+            p.error("--quick measures nothing that is worth --write")
+    return a
 
 
 def main():
@@ -463,6 +473,14 @@ def measure(a):
         lines += target_table(everyone)
     if "expressions" in sections:
         table, fine = expressions.table(a, timed, say, row)
+        lines += table
+        all_agree = all_agree and fine
+    if "log" in sections:
+        table, fine = log.tables(a, count, timed, say, row)
+        lines += table
+        all_agree = all_agree and fine
+    if "joins" in sections:
+        table, fine = joins.table(a, timed, say, row)
         lines += table
         all_agree = all_agree and fine
     if "start" in sections:

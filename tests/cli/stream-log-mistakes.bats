@@ -236,6 +236,39 @@ E
     refused 2 stream-log read log --merge --idle 5s <<<'stream-log: --idle goes with --merge --follow'
 }
 
+@test "read: a time in --from and --to is the log's, not another field's" {
+    printf '{"n":%d,"ts":%d,"seen":%d}\n' 1 10 103 2 20 102 3 30 101 | stream-log append log
+    printf '{"n":%d,"at":%d,"ts":%d}\n' 1 10 103 2 20 102 3 30 101 | stream-log append own --time at
+    local bound
+    for bound in '--from @102' '--to @102' '--from 1 --to @102'; do
+        # shellcheck disable=SC2086
+        refused 2 stream-log read log --time seen $bound <<'E'
+stream-log: --time seen: a time in --from and --to is one that events had when they were appended
+hint: leave --time out, or choose by .seen with stream-filter
+E
+        # shellcheck disable=SC2086
+        refused 2 stream-log read own --time ts $bound <<'E'
+stream-log: --time ts: a time in --from and --to is one that events had when they were appended
+hint: leave --time out, or choose by .ts with stream-filter
+E
+    done
+    # What the log goes by itself may be said, and offsets go by no time.
+    run_tool stream-log read own --time .at --from @20 --to @30
+    is_status 0
+    out_is <<<'{"n":2,"at":20,"ts":102}'
+    run_tool stream-log read log --time seen --from 1 --to 2
+    is_status 0
+    out_is <<<'{"n":2,"ts":20,"seen":102}'
+    # Merged, events come in that field's order, between bounds that are the log's.
+    printf '{"n":%d,"ts":%d,"seen":%d}\n' 1 10 101 2 20 102 3 30 103 | stream-log append rising
+    run_tool stream-log read rising --merge --time seen --from @20
+    is_status 0
+    out_is <<'E'
+{"n":2,"ts":20,"seen":102}
+{"n":3,"ts":30,"seen":103}
+E
+}
+
 @test "excise: a condition is needed, and is none if it assigns" {
     refused 2 stream-log excise log <<'E'
 stream-log: excise needs --where EXPR

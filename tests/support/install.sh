@@ -42,6 +42,8 @@ zsh zsh
 fish fish
 bash-completion
 strace strace
+mkfs.ext4 e2fsprogs
+mount mount
 mandoc mandoc
 bsdutils script
 procps ps

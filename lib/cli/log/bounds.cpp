@@ -10,11 +10,15 @@ namespace stream {
 
 namespace {
 
-// `given`: --time, or empty.
-bool is_own_time(const std::string& given, const log::LogConfig& config) {
-    if (given.empty() || given == config.time) return true;
-    const auto field = parse_plain_field(given);
-    return field && field->text == config.time;
+// The index holds the times events had when they were appended: by another field the place would be wrong,
+// and nobody would see it. (--merge --time orders by that field, between such bounds.)
+Result<void> check_time_field(const std::string& time, const log::LogConfig& config) {
+    if (time.empty()) return {};
+    auto field = parse_plain_field(time);
+    if (!field) return tl::unexpected<Error>(std::move(field.error()).at("--time"));
+    if (field->text == config.time) return {};
+    return fail(ErrorKind::usage, "--time " + printable(time) + ": a time in --from and --to is one that events had when they were appended",
+                "leave --time out, or choose by ." + printable(field->text) + " with stream-filter");
 }
 
 }  // namespace
@@ -33,13 +37,8 @@ Result<ReadBounds> ReadBounds::make(const LogArguments& arguments, const std::st
         if (!to) return pass_on(to);
         bounds.to_ = *to;
     }
-    // The index holds the times the events had when they were appended: by another field the place would be
-    // wrong, and nobody would see it. (--merge --time orders by that field, between such bounds.)
     const bool by_time = bounds.from_.kind == Position::Kind::time || (bounds.to_ && bounds.to_->kind == Position::Kind::time);
-    if (by_time && !arguments.merge && !is_own_time(time, config)) {
-        return fail(ErrorKind::usage, "--time " + printable(time) + ": a time in --from and --to is one that events had when they were appended",
-                    "leave --time out, or choose by ." + printable(time) + " from what is read, with stream-filter");
-    }
+    if (by_time && !arguments.merge) STREAM_TRY(check_time_field(time, config));
     auto made = RecordTime::make(config.time);
     if (!made) return pass_on(made);
     bounds.time_ = std::move(*made);

@@ -29,7 +29,7 @@ public:
     void append_stats(std::string& out) const override;
     void on_input_end(int input) override { left_ended_ = left_ended_ || input == 0; }
     // Without LEFT nothing more is written.
-    bool is_done() const override { return left_ended_ && !wants_right_alone() && left_.empty() && found_.empty() && waiting_.empty(); }
+    bool is_done() const override { return options_.ends_with_left && left_ended_ && !wants_right_alone() && left_.empty() && found_.empty() && waiting_.empty(); }
 
 private:
     // A pair found at the time that is now.

@@ -110,6 +110,7 @@ Result<void> TableJoin::on_left(const Event& event, Sink& sink) {
         value_.clear();
         append_kept(value_, *row, options_.fields);
         value = value_;
+        any_field_ = any_field_ || value_ != "{}";
     }
     append_with_member(sink.begin(), event.raw, options_.as, value);
     sink.end(event.time);
@@ -187,6 +188,9 @@ Result<void> TableJoin::restore(StateReader& reader) {
 std::string TableJoin::closing_remark() const {
     std::string remark;
     for (const std::string& name : changes_->never_seen()) remark += (remark.empty() ? "no row had a field " : ", ") + stream::quoted(name);
+    if (matched_ > 0 && !any_field_) {
+        for (const FieldPath& field : options_.fields) remark += (remark.empty() ? "no row had a field " : ", ") + stream::quoted(field.text);
+    }
     return remark;
 }
 

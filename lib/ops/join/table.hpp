@@ -25,7 +25,7 @@ public:
     void append_stats(std::string& out) const override;
     std::string closing_remark() const override;
     void on_input_end(int input) override { left_ended_ = left_ended_ || input == 0; }
-    bool is_done() const override { return left_ended_; }
+    bool is_done() const override { return options_.ends_with_left && left_ended_; }
 
 private:
     struct Version {
@@ -64,6 +64,7 @@ private:
     EventArena arena_;
     std::vector<Wiped> wiped_;
     bool left_ended_ = false;
+    bool any_field_ = false;  // a row had one of options_.fields
     std::uint64_t matched_ = 0;
     std::uint64_t unmatched_ = 0;
     std::string scratch_;
