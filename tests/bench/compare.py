@@ -425,7 +425,7 @@ def arguments():
     p.add_argument("--slow-rounds", type=int, default=1, help="of jq and Miller")
     p.add_argument("--skip-peers", action="store_true", help="leave jq and Miller out")
     p.add_argument("--only", default="", metavar="REGEX", help="contenders whose 'JOB NAME' matches")
-    p.add_argument("--sections", default="jobs,expressions,log,start,memory,latency", help="which of them")
+    p.add_argument("--sections", default="jobs,expressions,log,joins,start,memory,latency", help="which of them")
     p.add_argument("--join-megabytes", type=int, default=200, help="of each stream that is joined (1000: 1 GB)")
     p.add_argument("--latency-rate", type=int, default=10_000)
     p.add_argument("--latency-seconds", type=int, default=10)
