@@ -42,7 +42,7 @@ zsh zsh
 fish fish
 bash-completion
 strace strace
-mkfs.ext4 e2fsprogs
+e2fsprogs mkfs.ext4
 mount mount
 mandoc mandoc
 bsdutils script
