@@ -50,6 +50,10 @@ class Bench:
             return None
         return wall, cpu, rss
 
+    def ms(self, command):
+        run = self.timed(command)
+        return run[0] * 1000 if run is not None else float("nan")
+
     def same(self, command, expected):
         """Whether what the command writes is that file, to the byte."""
         out = self.path("out")
@@ -173,7 +177,7 @@ class Bench:
 
     def start(self):
         """Milliseconds of a process that only starts."""
-        return statistics.median(self.timed("stream-log --version")[0] * 1000 for _ in range(21))
+        return statistics.median(self.ms("stream-log --version") for _ in range(21))
 
     def fill(self, log, events, options):
         """Generated events into a log; False where that fails."""
@@ -226,7 +230,7 @@ class Bench:
         rows = []
         for name in ("read --from end", "info"):
             command = f"stream-log {name.split()[0]} {shlex.quote(log)}{' --from end' if 'end' in name else ''}"
-            taken = [self.timed(command)[0] * 1000 for _ in range(5 if a.quick else 41)]
+            taken = [self.ms(command) for _ in range(5 if a.quick else 41)]
             rows.append(row(f"`stream-log {name}`, {count:,} segments, process and all", f"{statistics.median(taken):.1f}",
                             f"{percentile(taken, 0.9):.1f}", "< 200 ms" if wanted == 1000 else "",
                             verdict(statistics.median(taken) < 200) if wanted == 1000 else ""))

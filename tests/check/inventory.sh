@@ -44,7 +44,7 @@ for file in tests/cli/stream-*.bats; do
     while [ "$name" != stream ] && ! is_tool "$name" && [[ $name == *-* ]]; do name=${name%-*}; done
     is_tool "$name" || orphan "$file" "$(basename "$file" .bats)"
 done
-for page in events.5 streamutils.7; do part 'the manual' "man/$page"; done
+for page in events.5 log.5 stream-expressions.7 streamutils.7; do part 'the manual' "man/$page"; done
 
 # The README's table names the tools there are, and no other.
 number=$((number + 1))

@@ -6,8 +6,8 @@ set -u
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 crash=${STREAM_BIN:-$root/build/release/bin}/log_crash
 if [ ! -x "$crash" ]; then
-    echo "skipped: $crash is not built"
-    exit 77
+    echo "not ok 1 - $crash is not built"
+    exit 1
 fi
 n=0
 judge() { # NAME COMMAND…

@@ -7,8 +7,8 @@ set -u
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 damage=${STREAM_BIN:-$root/build/release/bin}/log_damage
 if [ ! -x "$damage" ]; then
-    echo "skipped: $damage is not built"
-    exit 77
+    echo "not ok 1 - $damage is not built"
+    exit 1
 fi
 positions=20000
 [ -n "${STREAM_LONG:-}" ] && positions=0

@@ -12,7 +12,7 @@ command_of() {
         stream-dedupe) echo stream-dedupe --by n ;;
         stream-filter) echo stream-filter .n ;;
         stream-map) echo stream-map --set m=.n ;;
-        stream-join) echo stream-join /dev/null --on n --within 1s --type anti ;;
+        stream-join) echo stream-join /dev/null --on n --latest --type anti ;;
         stream-table) echo stream-table join /dev/null --on n --type left ;;
     esac
 }

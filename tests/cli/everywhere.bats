@@ -16,7 +16,7 @@ command_of() {
         stream-map) echo stream-map --set m=.n ;;
         stream-gen) echo stream-gen web --events 200000 ;;
         stream-log) echo stream-log read "$(a_log)" ;;
-        stream-join) echo stream-join /dev/null --on n --within 1s --type anti ;;
+        stream-join) echo stream-join /dev/null --on n --latest --type anti ;;
         stream-table) echo stream-table join /dev/null --on n --type left ;;
         streamutils) echo streamutils ;;
         *) return 1 ;;

@@ -91,8 +91,8 @@ E
     is_status 0
     [ "$(jq -c '[.records, .damaged]' "$out")" = '[25,0]' ]
     # Into the next segment too.
-    appended plain "$(numbered 25 60)" <<<'{"partition":0,"first":25,"last":60}'
-    { cat plain.read && echo "$more" && numbered 25 60; } | log_has plain
+    appended plain "$(numbered 25 140)" <<<'{"partition":0,"first":25,"last":140}'
+    { cat plain.read && echo "$more" && numbered 25 140; } | log_has plain
     [ "$(stream-log info plain | jq '.segments | length')" -eq 3 ]
     stream-log verify plain
 }
