@@ -3,7 +3,7 @@
 of an event at short and long windows.
 
 The as-of join is each trade of a day of BAC with the last quote of its exchange (real data, where it is there); the
-interval join is of two generated streams, requests and their responses, by session. Outputs are compared by what pairs
+interval join is of two generated streams, requests and what is like responses to them, by session and path. Outputs are compared by what pairs
 they name, in whatever order. Run by compare.py, or alone: joins.py --folder DIR [--megabytes N], once run.sh has built there.
 """
 import hashlib
@@ -31,7 +31,7 @@ AS_OF = """CREATE OR REPLACE TEMP TABLE t AS SELECT * FROM read_json('@LEFT@', f
 INTERVAL = f"""COPY (SELECT greatest(l.ts, r.ts) AS ts, l AS "left", r AS "right"
               FROM read_json('@LEFT@', format = 'newline_delimited', columns = {WEB}) l
               JOIN read_json('@RIGHT@', format = 'newline_delimited', columns = {WEB}) r
-              ON l.session = r.session AND r.ts BETWEEN l.ts - INTERVAL 10 SECONDS AND l.ts + INTERVAL 10 SECONDS)
+              ON l.session = r.session AND l.path = r.path AND r.ts BETWEEN l.ts - INTERVAL 10 SECONDS AND l.ts + INTERVAL 10 SECONDS)
               TO '@OUT@' (FORMAT json)"""
 
 
@@ -105,6 +105,7 @@ def against_duckdb(a, timed, say, row, jobs):
         say(f"joins: {what}")
         status = timed(a, ours, files[0], ours_out, pipeline=False)[3]
         wanted = pairs_digest(ours_out, name_of) if status == 0 else f"status {status}"
+        os.remove(ours_out)  # gigabytes, where the inputs are
         walls, cpus, rss, duck_walls, duck_cpus, duck_rss = [], [], 0, [], [], 0
         if a.duckdb_python:
             command, seconds = duckdb(a, query, files, duck_out)
@@ -176,7 +177,7 @@ def windows(a, timed, say, row, files):
 def table(a, timed, say, row):
     megabytes = a.join_megabytes
     files = generated(a, megabytes)
-    jobs = [("interval join of two streams", files, "--on session --within 10s", INTERVAL, pair_of)]
+    jobs = [("interval join of two streams", files, "--on session,path --within 10s", INTERVAL, pair_of)]
     quotes = bac(a, say)
     if quotes:
         jobs.insert(0, ("as-of join of BAC's trades with quotes", quotes, "--on exchange --as-of --as quote --type left --fields ms,bid,ask", AS_OF, quote_of))

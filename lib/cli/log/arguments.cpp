@@ -38,7 +38,7 @@ constexpr std::array<Verb, 14> verbs = {{
     {"commit", "DIR --group G", 2, 2, " --group --bad --max-bad --max-line --progress --no-progress --stats "},
     {"info", "DIR", 2, 2, " --time "},
     {"groups", "DIR", 2, 2, " --time "},
-    {"seek", "DIR POS --group G", 3, 3, " --group --partitions --time "},
+    {"seek", "DIR POS --group G", 3, 3, " --group --partitions "},
     {"retain", "DIR", 2, 2, " "},
     {"compact", "DIR", 2, 2, " --tombstones --memory --arg --argjson "},
     {"archive", "DIR DIR2", 3, 3, " "},

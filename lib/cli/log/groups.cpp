@@ -116,7 +116,7 @@ Result<int> tell_groups(Tool& tool, const LogArguments& arguments) {
     return static_cast<int>(exit_done);
 }
 
-Result<int> seek_group(Tool& tool, const LogArguments& arguments) {
+Result<int> seek_group(Tool&, const LogArguments& arguments) {
     STREAM_TRY(refuse_in_run("seek --group"));
     auto position = parse_log_position("", arguments.words[2]);
     if (!position) return pass_on(position);
@@ -126,7 +126,7 @@ Result<int> seek_group(Tool& tool, const LogArguments& arguments) {
     const std::uint32_t count = manifest.config().partitions;
     auto partitions = parse_partitions(arguments.partitions.value_or("0-" + std::to_string(count - 1)), count);
     if (!partitions) return pass_on(partitions);
-    auto time = RecordTime::make(time_field_of(tool.plan().time_field, manifest.config()));
+    auto time = RecordTime::make(manifest.config().time);
     if (!time) return pass_on(time);
     std::vector<std::pair<std::uint32_t, std::uint64_t>> positions;
     for (const std::uint32_t p : *partitions) {
