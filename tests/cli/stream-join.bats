@@ -533,8 +533,8 @@ E
 }
 
 @test "a diamond of tee with one branch far behind: no deadlock, nothing lost" {
-    local events=70000
-    [ -z "${STREAM_LONG:-}" ] || events=700000
+    local events=70000 memory=64MiB
+    [ -z "${STREAM_LONG:-}" ] || events=700000 memory=512MiB
     seq "$events" | sed 's/.*/{"ts":&,"k":&,"pad":"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"}/' >big
     [ "$(stat -c %s big)" -gt $((events * 120)) ]
     rm -f "$input"
@@ -543,10 +543,10 @@ E
     run_shell "tee >(perl -e 'local \$/; \$_ = <STDIN>; print' >behind) <big | stream-join behind --on k --within 0s --memory 4MiB | wc -l"
     is_status 0
     [ "$(cat "$out")" -eq "$events" ] || flunk "$(cat "$out") of $events" "$(cat "$err")"
-    run_shell "tee behind <big | perl -e 'local \$/; \$_ = <STDIN>; print' | stream-join behind --on k --as-of --memory 64MiB | wc -l"
+    run_shell "tee behind <big | perl -e 'local \$/; \$_ = <STDIN>; print' | stream-join behind --on k --as-of --memory $memory | wc -l"
     is_status 0
     [ "$(cat "$out")" -eq "$events" ] || flunk "$(cat "$out") of $events" "$(cat "$err")"
-    run_shell "tee behind <big | stream-join behind --on k --latest --memory 64MiB | wc -l"
+    run_shell "tee behind <big | stream-join behind --on k --latest --memory $memory | wc -l"
     is_status 0
     [ "$(cat "$out")" -eq "$events" ] || flunk "$(cat "$out") of $events" "$(cat "$err")"
 }
@@ -587,8 +587,8 @@ E
 
 @test "--idle: a silent input holds nobody back; what it then brings late is told, not mispaired" {
     rm -f "$input"
-    run_shell "{ echo '{\"ts\":10,\"k\":1}'; sleep 1; echo '{\"ts\":100,\"k\":2}'; sleep 1.5; } |
-        stream-join <(echo '{\"ts\":9,\"k\":9}'; sleep 2; echo '{\"ts\":12,\"k\":1}'; echo '{\"ts\":200,\"k\":1}') --on k --within 5s --type full --idle 400ms"
+    run_shell "{ echo '{\"ts\":10,\"k\":1}'; sleep 1; echo '{\"ts\":100,\"k\":2}'; sleep 2.5; } |
+        stream-join <(echo '{\"ts\":9,\"k\":9}'; sleep 3; echo '{\"ts\":12,\"k\":1}'; echo '{\"ts\":200,\"k\":1}') --on k --within 5s --type full --idle 400ms"
     is_status 3
     err_has '1 late event'
     project '[.left.ts,.right.ts]' <<<$'[null,9]\n[10,null]\n[100,null]\n[null,200]'
@@ -649,7 +649,7 @@ E
     exec 9>left 8>right
     echo '{"ts":1,"k":1}' >&8
     echo '{"ts":3,"k":1}' >&9
-    sleep 1
+    sleep 2
     kill -TERM "$tool"
     wait "$tool" && status=0 || status=$?
     exec 9>&- 8>&-

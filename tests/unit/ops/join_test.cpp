@@ -5,7 +5,7 @@
 
 #include <set>
 
-namespace stream::testing {
+namespace stream::testing::joins {
 namespace {
 
 using Lines = std::vector<std::string>;
@@ -109,13 +109,13 @@ TEST(IntervalJoin, DamagedStateIsRefused) {
 // --- random inputs against nested loops ---------------------------------------------------------------------
 
 struct Case {
-    std::vector<Given> events;
+    std::vector<JoinEvent> events;
     Joined::Options options;
 };
 
-rc::Gen<std::vector<Given>> some_events(bool changes) {
-    return rc::gen::container<std::vector<Given>>(rc::gen::exec([changes] {
-        Given event;
+rc::Gen<std::vector<JoinEvent>> some_events(bool changes) {
+    return rc::gen::container<std::vector<JoinEvent>>(rc::gen::exec([changes] {
+        JoinEvent event;
         event.side = *rc::gen::element('L', 'R');
         event.time_ms = *rc::gen::inRange(-8, 9);
         event.key = *rc::gen::element<std::string>("1", "2", "\"a\"", "null", "1.0");
@@ -125,26 +125,26 @@ rc::Gen<std::vector<Given>> some_events(bool changes) {
 }
 
 // Each event its own value, by which it is known in the output.
-std::vector<Given> named(std::vector<Given> events) {
+std::vector<JoinEvent> named(std::vector<JoinEvent> events) {
     int number = 0;
-    for (Given& event : events) event.value = "\"" + std::string(event.side == 'L' ? "l" : "r") + std::to_string(number++) + "\"";
+    for (JoinEvent& event : events) event.value = "\"" + std::string(event.side == 'L' ? "l" : "r") + std::to_string(number++) + "\"";
     return events;
 }
 
-std::string name(const Given& event) { return event.value.substr(1, event.value.size() - 2); }
-bool same_key(const Given& a, const Given& b) {
+std::string name(const JoinEvent& event) { return event.value.substr(1, event.value.size() - 2); }
+bool same_key(const JoinEvent& a, const JoinEvent& b) {
     const auto plain = [](const std::string& key) { return key == "1.0" ? std::string("1") : key; };
     return a.key != "null" && plain(a.key) == plain(b.key);
 }
 
-Lines by_nested_loops(const std::vector<Given>& events, const Joined::Options& o) {
+Lines by_nested_loops(const std::vector<JoinEvent>& events, const Joined::Options& o) {
     std::vector<std::pair<std::vector<std::int64_t>, std::string>> rows;
-    const auto order = [&](const Given& event) { return static_cast<std::int64_t>(&event - events.data()); };
+    const auto order = [&](const JoinEvent& event) { return static_cast<std::int64_t>(&event - events.data()); };
     constexpr std::int64_t behind = INT64_MAX;
-    std::set<const Given*> matched;
+    std::set<const JoinEvent*> matched;
     const bool pairs = o.type != JoinType::semi && o.type != JoinType::anti;
-    for (const Given& l : events) {
-        for (const Given& r : events) {
+    for (const JoinEvent& l : events) {
+        for (const JoinEvent& r : events) {
             if (l.side != 'L' || r.side != 'R' || (o.keyed && !same_key(l, r))) continue;
             if (r.time_ms < l.time_ms - o.before_ms || r.time_ms > l.time_ms + o.after_ms) continue;
             matched.insert(&l);
@@ -153,7 +153,7 @@ Lines by_nested_loops(const std::vector<Given>& events, const Joined::Options& o
             if (pairs) rows.push_back({{at, l.time_ms, order(l), r.time_ms, order(r)}, name(l) + "-" + name(r) + "@" + std::to_string(at)});
         }
     }
-    for (const Given& event : events) {
+    for (const JoinEvent& event : events) {
         const bool is_left = event.side == 'L';
         const bool alone = matched.count(&event) == 0;
         const std::string at = "@" + std::to_string(event.time_ms);
@@ -207,12 +207,12 @@ RC_GTEST_PROP(IntervalJoinProperty, WatermarksInBetweenChangeNothing, ()) {
     auto events = named(*some_events(false));
     const Joined::Options o = some_interval();
     const auto wanted = Joined(o).run(events);
-    std::stable_sort(events.begin(), events.end(), [](const Given& a, const Given& b) {
+    std::stable_sort(events.begin(), events.end(), [](const JoinEvent& a, const JoinEvent& b) {
         return a.time_ms != b.time_ms ? a.time_ms < b.time_ms : a.side < b.side;
     });
     Joined join(o);
     std::int64_t at = -100;
-    for (const Given& event : events) {
+    for (const JoinEvent& event : events) {
         if (event.time_ms > at && *rc::gen::inRange(0, 2) == 0) join.wm(at = event.time_ms);
         join.give(event);
     }
@@ -225,21 +225,21 @@ RC_GTEST_PROP(IntervalJoinProperty, OuterJoinsWriteEachLeftEvent, ()) {
     o.type = *rc::gen::element(JoinType::left, JoinType::full);
     std::set<std::string> seen;
     for (const std::string& line : Joined(o).run(events)) seen.insert(line.substr(0, line.find('-')));
-    for (const Given& event : events) {
+    for (const JoinEvent& event : events) {
         if (event.side == 'L') RC_ASSERT(seen.count(name(event)) == 1u);
     }
 }
 
-Lines as_of_by_loops(const std::vector<Given>& events, JoinType type, bool in_order) {
-    std::vector<const Given*> lefts;
-    for (const Given& event : events) {
+Lines as_of_by_loops(const std::vector<JoinEvent>& events, JoinType type, bool in_order) {
+    std::vector<const JoinEvent*> lefts;
+    for (const JoinEvent& event : events) {
         if (event.side == 'L') lefts.push_back(&event);
     }
-    if (in_order) std::stable_sort(lefts.begin(), lefts.end(), [](const Given* a, const Given* b) { return a->time_ms < b->time_ms; });
+    if (in_order) std::stable_sort(lefts.begin(), lefts.end(), [](const JoinEvent* a, const JoinEvent* b) { return a->time_ms < b->time_ms; });
     Lines lines;
-    for (const Given* left : lefts) {
-        const Given* valid = nullptr;
-        for (const Given& change : events) {
+    for (const JoinEvent* left : lefts) {
+        const JoinEvent* valid = nullptr;
+        for (const JoinEvent& change : events) {
             if (change.side != 'R' || !same_key(*left, change) || change.time_ms > left->time_ms) continue;
             if (valid == nullptr || change.time_ms >= valid->time_ms) valid = &change;
         }
@@ -280,4 +280,4 @@ TEST(TableJoin, KeepsOneVersionOfARow) {
 }
 
 }  // namespace
-}  // namespace stream::testing
+}  // namespace stream::testing::joins

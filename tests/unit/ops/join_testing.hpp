@@ -18,7 +18,7 @@
 #include <utility>
 #include <vector>
 
-namespace stream::testing {
+namespace stream::testing::joins {
 
 inline constexpr TimeNs ms = ns_per_ms;
 
@@ -37,7 +37,7 @@ inline JoinType type_of(const std::string& name) {
 }
 
 // An event of a vector: `side` L or R; `change` c (a row) or d (a delete); `key` and `value` are JSON.
-struct Given {
+struct JoinEvent {
     char side = 'L';
     std::int64_t time_ms = 0;
     std::string value;
@@ -53,14 +53,14 @@ struct Given {
 };
 
 // "L3 A, R4 a, Rd9": times in milliseconds; a value is a word, and "k2:A" has another key than 1.
-inline std::vector<Given> given(const std::string& text) {
-    std::vector<Given> all;
+inline std::vector<JoinEvent> given(const std::string& text) {
+    std::vector<JoinEvent> all;
     std::istringstream in(text);
     for (std::string one; std::getline(in, one, ',');) {
         std::istringstream words(one);
         std::string place, value;
         words >> place >> value;
-        Given event;
+        JoinEvent event;
         event.side = place.at(0);
         event.deletes = place.at(1) == 'd';
         event.time_ms = std::stoll(place.substr(event.deletes ? 2 : 1));
@@ -93,19 +93,19 @@ public:
 
     // In the order the pump has: by time, a table's change before an event, then as they are given. `versions`: the
     // table whole, then LEFT as it is.
-    std::vector<std::string> run(std::vector<Given> events) {
+    std::vector<std::string> run(std::vector<JoinEvent> events) {
         const bool table_first = options_.kind != Kind::interval;
         const bool whole = options_.kind == Kind::versions;
-        std::stable_sort(events.begin(), events.end(), [&](const Given& a, const Given& b) {
+        std::stable_sort(events.begin(), events.end(), [&](const JoinEvent& a, const JoinEvent& b) {
             const int left = (a.side == 'L') == table_first ? 1 : 0;
             const int right = (b.side == 'L') == table_first ? 1 : 0;
             if (whole) return left < right;
             return a.time_ms != b.time_ms ? a.time_ms < b.time_ms : left < right;
         });
-        for (const Given& event : events) give(event);
+        for (const JoinEvent& event : events) give(event);
         return finish();
     }
-    void give(const Given& event) {
+    void give(const JoinEvent& event) {
         const int input = event.side == 'L' ? 0 : 1;
         line_ = event.json() + "\n";
         const std::size_t size = line_.size();
@@ -235,4 +235,4 @@ inline std::vector<std::string> joined(const Joined::Options& options, const std
     return whole;
 }
 
-}  // namespace stream::testing
+}  // namespace stream::testing::joins

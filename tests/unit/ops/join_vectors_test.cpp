@@ -3,7 +3,7 @@
 // meant differently. Each also runs with a restart after every event.
 #include "join_testing.hpp"
 
-namespace stream::testing {
+namespace stream::testing::joins {
 namespace {
 
 using Lines = std::vector<std::string>;
@@ -150,7 +150,7 @@ TEST(JoinVectors, J18EventTimeTemporal) {
     }
     // What was written is not revised.
     Joined join(table(Kind::as_of, "inner"));
-    for (const Given& event : given("R3 k1:0a3, L6 k1:x, R6 k1:0a5, L9 k1:y")) join.give(event);
+    for (const JoinEvent& event : given("R3 k1:0a3, L6 k1:x, R6 k1:0a5, L9 k1:y")) join.give(event);
     EXPECT_EQ(join.finish(), (Lines{"x-0a3@6", "y-0a5@9"}));
 }
 
@@ -192,4 +192,4 @@ TEST(JoinVectors, R06KeyChange) {
 }
 
 }  // namespace
-}  // namespace stream::testing
+}  // namespace stream::testing::joins
