@@ -148,6 +148,7 @@ Result<std::unique_ptr<Operator>> build(Tool& tool, Arguments& a) {
             }
             table.deleted = a.deleted;
             table.versions = a.as_of && plan.as_they_come;
+            table.saved = !plan.joined[1].first;
             table.memory = plan.memory;
             table.ends_with_left = a.follow;
             table.expressions = plan.expressions;

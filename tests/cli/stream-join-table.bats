@@ -404,3 +404,22 @@ E
     is_status 2
     err_has 'unexpected end' '^'
 }
+
+@test "--state: a table that is a file is read anew by each call, and is no part of the state" {
+    local how
+    for how in --latest '--as-of --time ts'; do
+        rm -rf state
+        rows ts k <<<$'5 1\n5 2'
+        echo '{"ts":1,"k":1,"v":1}' >table
+        # shellcheck disable=SC2086
+        run_tool stream-join table --on k $how --type left --state state
+        is_status 0
+        project .right.v <<<$'1\nnull'
+        echo '{"ts":1,"k":2,"v":2}' >table
+        # shellcheck disable=SC2086
+        run_tool stream-join table --on k $how --type left --state state --stats stats
+        is_status 0
+        project .right.v <<<$'null\n2'
+        [ "$(tail -n 1 stats | jq -c '[.rows,.versions]')" = '[1,1]' ] || flunk "$(cat stats)"
+    done
+}

@@ -129,9 +129,11 @@ Result<void> TableJoin::check_memory() const {
 void TableJoin::snapshot(StateWriter& writer) const {
     writer.put_raw(secret_.data(), secret_.size());
     writer.put_bytes(changes_->save());
-    writer.put_u64(rows_.size());
+    writer.put_u64(options_.saved ? rows_.size() : 0);
     std::vector<const decltype(rows_)::value_type*> sorted;
-    for (const auto& row : rows_) sorted.push_back(&row);
+    for (const auto& row : rows_) {
+        if (options_.saved) sorted.push_back(&row);
+    }
     std::sort(sorted.begin(), sorted.end(), [](const auto* a, const auto* b) {
         return a->first.high != b->first.high ? a->first.high < b->first.high : a->first.low < b->first.low;
     });
@@ -146,8 +148,9 @@ void TableJoin::snapshot(StateWriter& writer) const {
             if (!version.deleted) writer.put_bytes(EventArena::bytes_at(version.place.data));
         }
     }
-    writer.put_varint(wiped_.size());
+    writer.put_varint(options_.saved ? wiped_.size() : 0);
     for (const Wiped& wiped : wiped_) {
+        if (!options_.saved) break;
         writer.put_i64(wiped.time);
         writer.put_u64(wiped.position);
     }
