@@ -13,6 +13,8 @@ namespace stream::log {
 namespace {
 
 constexpr std::size_t read_ahead = 1 << 20;
+constexpr std::size_t header_read = 4 << 10;    // where headers are far apart
+constexpr std::uint64_t far_apart = 32 << 10;
 
 }  // namespace
 
@@ -37,10 +39,10 @@ Result<SegmentReader> SegmentReader::open(FileSystem& files, const std::string& 
     return reader;
 }
 
-Result<std::string_view> SegmentReader::window(std::uint64_t position, std::size_t need, std::uint64_t limit) {
+Result<std::string_view> SegmentReader::window(std::uint64_t position, std::size_t need, std::uint64_t limit, std::size_t ahead) {
     if (position < buffer_at_ || position + need > buffer_at_ + buffer_size_) {
         const std::uint64_t left = limit > position ? limit - position : 0;
-        const auto size = static_cast<std::size_t>(std::min<std::uint64_t>(left, std::max(need, read_ahead)));
+        const auto size = static_cast<std::size_t>(std::min<std::uint64_t>(left, std::max(need, ahead)));
         if (buffer_.size() < size) buffer_.resize(size);
         buffer_at_ = position;
         buffer_size_ = 0;
@@ -63,9 +65,9 @@ std::uint32_t SegmentReader::least_epoch(std::uint64_t position) const {
     return epoch;
 }
 
-Result<SegmentReader::Found> SegmentReader::header_here(std::uint64_t limit, FrameHeader& header) {
+Result<SegmentReader::Found> SegmentReader::header_here(std::uint64_t limit, FrameHeader& header, std::size_t ahead) {
     if (place_.position >= limit) return Found::end;
-    auto bytes = window(place_.position, frame_header_size, limit);
+    auto bytes = window(place_.position, frame_header_size, limit, ahead);
     if (!bytes) return pass_on(bytes);
     if (bytes->empty()) {  // shorter than the limit says
         why_ = "the file is cut short";
@@ -85,17 +87,18 @@ Result<SegmentReader::Found> SegmentReader::header_here(std::uint64_t limit, Fra
 }
 
 Result<SegmentReader::Found> SegmentReader::next_header(std::uint64_t limit, FrameHeader& header) {
-    auto found = header_here(limit, header);
+    auto found = header_here(limit, header, last_size_ > far_apart ? header_read : read_ahead);
     if (!found || *found != Found::frame) return found;
+    last_size_ = header.size();
     place_ = {place_.position + header.size(), header.next_chain(), header.epoch, header.end_offset()};
     return Found::frame;
 }
 
 Result<SegmentReader::Found> SegmentReader::frame_here(std::uint64_t limit, FrameHeader& header, std::string_view& stored) {
-    auto found = header_here(limit, header);
+    auto found = header_here(limit, header, read_ahead);
     if (!found || *found != Found::frame) return found;
     const auto size = static_cast<std::size_t>(header.size());
-    auto bytes = window(place_.position, size, limit);
+    auto bytes = window(place_.position, size, limit, read_ahead);
     if (!bytes) return pass_on(bytes);
     if (bytes->size() < size) {
         why_ = "the file is cut short";
@@ -137,7 +140,7 @@ Result<SegmentReader::Found> SegmentReader::next(std::uint64_t limit, Batch& bat
 
 Result<std::optional<SegmentPlace>> SegmentReader::find_frame(std::uint64_t from, std::uint64_t limit) {
     for (std::uint64_t at = (from + 7) / 8 * 8; at + frame_header_size <= limit; at += 8) {
-        auto bytes = window(at, frame_header_size, limit);
+        auto bytes = window(at, frame_header_size, limit, read_ahead);
         if (!bytes) return pass_on(bytes);
         FrameHeader header;
         if (bytes->size() < frame_header_size) return std::optional<SegmentPlace>{};
@@ -145,7 +148,7 @@ Result<std::optional<SegmentPlace>> SegmentReader::find_frame(std::uint64_t from
         const FrameState state = read_lone_header(*bytes, header_.file_id, header);
         if ((state != FrameState::valid && state != FrameState::cut_short) || header.file_id != header_.file_id) continue;
         if (header.type != FrameType::batch || header.size() > limit - at || header.epoch < least_epoch(at)) continue;
-        auto whole = window(at, static_cast<std::size_t>(header.size()), limit);
+        auto whole = window(at, static_cast<std::size_t>(header.size()), limit, read_ahead);
         if (!whole) return pass_on(whole);
         if (whole->size() < header.size() || !payload_is_right(header, whole->substr(frame_header_size, header.stored))) continue;
         return std::optional<SegmentPlace>(SegmentPlace{at, header.chain, header.epoch, header.offset});
@@ -159,7 +162,7 @@ Result<std::uint64_t> SegmentReader::proven_behind(std::uint64_t from, std::uint
         auto place = find_frame(from, limit);
         if (!place) return pass_on(place);
         if (!*place) return proven;
-        auto bytes = window((*place)->position, frame_header_size, limit);
+        auto bytes = window((*place)->position, frame_header_size, limit, read_ahead);
         if (!bytes) return pass_on(bytes);
         FrameHeader header;
         static_cast<void>(read_lone_header(*bytes, header_.file_id, header));

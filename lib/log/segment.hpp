@@ -60,12 +60,12 @@ public:
 
 private:
     SegmentReader(std::string path, std::unique_ptr<File> file) : path_(std::move(path)), file_(std::move(file)) {}
-    // At least `need` bytes from `position` in window(), or up to the limit.
-    Result<std::string_view> window(std::uint64_t position, std::size_t need, std::uint64_t limit);
+    // At least `need` bytes from `position`, or up to the limit; `ahead` are read where something must be.
+    Result<std::string_view> window(std::uint64_t position, std::size_t need, std::uint64_t limit, std::size_t ahead);
     // The whole frame whose header is here, padding checked.
     Result<Found> frame_here(std::uint64_t limit, FrameHeader& header, std::string_view& stored);
     std::uint32_t least_epoch(std::uint64_t position) const;
-    Result<Found> header_here(std::uint64_t limit, FrameHeader& header);
+    Result<Found> header_here(std::uint64_t limit, FrameHeader& header, std::size_t ahead);
 
     std::string path_;
     std::unique_ptr<File> file_;
@@ -76,6 +76,7 @@ private:
     std::string buffer_;
     std::uint64_t buffer_at_ = 0;
     std::size_t buffer_size_ = 0;
+    std::uint64_t last_size_ = 0;  // of the frame passed over last
     std::string raw_;
     ZstdExpander expander_;
 };

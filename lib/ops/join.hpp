@@ -53,6 +53,7 @@ struct TableJoinOptions {
     // and is valid from where it comes in the order of events.
     bool versions = false;
     bool ends_with_left = false;      // RIGHT has no end
+    bool saved = true;                // rows are part of the state; false: RIGHT is read anew at each call
     std::size_t memory = 256u << 20;
     expr::Settings expressions;
 };
