@@ -35,9 +35,26 @@ Result<void> Cursor::open_segment(const SegmentEntry& segment) {
     return {};
 }
 
-// The last indexed frame at or before the offset, to begin reading there.
-Result<void> Cursor::find_place(std::uint64_t offset, const SegmentEntry& segment) {
-    if (!segment.sealed || offset <= segment.base) return {};
+// The frame with the offset, to begin reading there.
+Result<void> Cursor::find_place(std::uint64_t offset, const SegmentEntry& segment, std::uint64_t limit) {
+    if (offset <= segment.base) return {};
+    if (segment.sealed) STREAM_TRY(find_indexed(offset, segment));
+    // On from there by the headers alone, to the last frame that begins at or before the offset.
+    for (SegmentPlace last = reader_->place();;) {
+        const SegmentPlace here = reader_->place();
+        FrameHeader header;
+        auto found = reader_->next_header(limit, header);
+        if (!found) return pass_on(found);
+        if (*found != SegmentReader::Found::frame || header.offset > offset) {
+            reader_->go_to(last);
+            return {};
+        }
+        last = here;
+    }
+}
+
+// The last indexed frame at or before the offset.
+Result<void> Cursor::find_indexed(std::uint64_t offset, const SegmentEntry& segment) {
     auto index = read_index(*files_, index_path(*folder_, partition_, segment), segment);
     if (!index) return pass_on(index);
     if (!*index) return {};
@@ -50,7 +67,7 @@ Result<void> Cursor::find_place(std::uint64_t offset, const SegmentEntry& segmen
 }
 
 // Opens the segment with the offset; retention, compaction or archiving may have changed them meanwhile.
-Result<void> Cursor::open_at(std::uint64_t offset) {
+Result<void> Cursor::open_at(std::uint64_t offset, const PartitionHead& head) {
     for (int tries = 0;; ++tries) {
         const auto& segments = manifest_->segments(partition_);
         const SegmentEntry* wanted = nullptr;
@@ -69,7 +86,7 @@ Result<void> Cursor::open_at(std::uint64_t offset) {
         const SegmentEntry copy = segment_ = *wanted;
         const std::uint64_t before = manifest_->length();
         auto opened = open_segment(copy);
-        if (opened) return find_place(offset, copy);
+        if (opened) return find_place(offset, copy, copy.sealed ? copy.bytes : head.segment == copy.id ? head.length : file_header_size);
         // Gone since the manifest was read? Then it says so now.
         STREAM_TRY(manifest_->refresh(false, 0));
         if (manifest_->length() == before || tries == 100) return opened;
@@ -124,7 +141,7 @@ Result<Next> Cursor::lost(const PartitionHead& head, Error error) {
 Result<Next> Cursor::load(const PartitionHead& head) {
     for (;;) {
         if (!reader_) {
-            auto opened = open_at(next_);
+            auto opened = open_at(next_, head);
             if (!opened) return lost(head, std::move(opened.error()));
             if (!reader_) return Next::end;
             if (segment_.base > next_) {  // retention was faster

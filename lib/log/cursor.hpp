@@ -38,9 +38,10 @@ public:
     const std::string& problem() const { return problem_; }
 
 private:
-    Result<void> open_at(std::uint64_t offset);
+    Result<void> open_at(std::uint64_t offset, const PartitionHead& head);
     Result<void> open_segment(const SegmentEntry& segment);
-    Result<void> find_place(std::uint64_t offset, const SegmentEntry& segment);
+    Result<void> find_place(std::uint64_t offset, const SegmentEntry& segment, std::uint64_t limit);
+    Result<void> find_indexed(std::uint64_t offset, const SegmentEntry& segment);
     Result<LogReader::Next> load(const PartitionHead& head);
     Result<LogReader::Next> damaged(std::uint64_t limit);
     Result<LogReader::Next> damaged(std::string text, const SegmentPlace& behind, std::uint64_t next);
