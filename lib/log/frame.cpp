@@ -2,15 +2,13 @@
 #include "log/frame.hpp"
 
 #include <algorithm>
-#include <bit>
 #include <cstring>
 
 #include "base/check.hpp"
 #include "base/crc32c.hpp"
+#include "log/little_endian.hpp"
 
 namespace stream::log {
-
-static_assert(std::endian::native == std::endian::little);
 
 namespace {
 
@@ -20,18 +18,6 @@ constexpr std::uint16_t major_version = 1;
 constexpr std::uint8_t frame_version = 1;
 constexpr std::uint16_t frame_flags = frame_compressed | frame_sequenced | frame_of_epoch | frame_sparse;
 constexpr std::uint64_t numbers_end = std::uint64_t{1} << 62;  // offsets, sequence numbers: signed sums of two stay in range
-
-template <typename T>
-void put(std::string& out, T value) {
-    out.append(reinterpret_cast<const char*>(&value), sizeof value);
-}
-
-template <typename T>
-T get(std::string_view bytes, std::size_t at) {
-    T value{};
-    std::memcpy(&value, bytes.data() + at, sizeof value);
-    return value;
-}
 
 bool is_zero(std::string_view bytes) {
     return std::all_of(bytes.begin(), bytes.end(), [](char c) { return c == '\0'; });

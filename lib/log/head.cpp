@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "log/head.hpp"
 
-#include <cstring>
 
 #include "base/crc32c.hpp"
+#include "log/little_endian.hpp"
 
 namespace stream::log {
 
@@ -12,18 +12,6 @@ namespace {
 constexpr char magic[8] = {'S', 'L', 'H', 'E', 'A', 'D', '1', '\n'};
 constexpr std::size_t fixed = 56;
 constexpr std::size_t each = 56;
-
-template <typename T>
-void put(std::string& out, T value) {
-    out.append(reinterpret_cast<const char*>(&value), sizeof value);
-}
-
-template <typename T>
-T get(std::string_view bytes, std::size_t at) {
-    T value{};
-    std::memcpy(&value, bytes.data() + at, sizeof value);
-    return value;
-}
 
 }  // namespace
 

@@ -58,6 +58,14 @@ std::optional<std::vector<std::uint64_t>> JsonEntry::numbers(std::string_view na
     return all;
 }
 
+std::optional<TimeNs> JsonEntry::time(std::string_view name) const {
+    const Value* value = find(name);
+    if (value == nullptr || value->type == Type::null) return time_before_all;
+    if (value->type != Type::number) return std::nullopt;
+    const auto parsed = parse_int64(value->text);
+    return parsed ? std::optional<TimeNs>(*parsed) : std::nullopt;
+}
+
 bool JsonEntry::flag(std::string_view name) const {
     const Value* value = find(name);
     return value != nullptr && value->type == Type::boolean_true;

@@ -12,6 +12,7 @@
 
 #include "json/scanner.hpp"
 #include "json/value.hpp"
+#include "time/timestamp.hpp"
 
 namespace stream::log {
 
@@ -28,6 +29,8 @@ public:
     // Whole numbers from 0 to 2^63 - 1.
     std::optional<std::uint64_t> number(std::string_view name) const;
     std::optional<std::vector<std::uint64_t>> numbers(std::string_view name) const;
+    // Nanoseconds; null and missing are time_before_all.
+    std::optional<TimeNs> time(std::string_view name) const;
     bool flag(std::string_view name) const;
     // 16 hex digits.
     std::optional<std::uint64_t> id(std::string_view name) const;

@@ -8,9 +8,8 @@
 #include "base/check.hpp"
 #include "base/text.hpp"
 #include "json/canonical.hpp"
-#include "json/cursor.hpp"
 #include "json/number.hpp"
-#include "json/scanner.hpp"
+#include "log/json_entry.hpp"
 
 namespace stream::log {
 
@@ -18,72 +17,6 @@ namespace {
 
 constexpr std::uint64_t manifest_max = 256u << 20;
 constexpr std::uint32_t partitions_max = 4096;
-
-// One entry's members, by name. What is no object of plain values has none.
-class Entry {
-public:
-    explicit Entry(std::string_view payload) {
-        line_.assign(payload);
-        const std::size_t size = line_.size();
-        if (size == 0 || line_.back() != '\n') return;
-        line_.append(scanner_padding, '\0');
-        FieldSet none;
-        Scanner scanner(none);
-        scanner.start(line_.data(), size);
-        if (scanner.next() != Scanner::Outcome::event) return;
-        for (Cursor cursor(stream::value_of(scanner.line())); cursor.next();) {
-            std::string name;
-            append_unescaped(name, cursor.name());
-            members_.emplace_back(std::move(name), cursor.value());
-        }
-    }
-    std::string text(std::string_view name) const {
-        std::string out;
-        const Value* value = find(name);
-        if (value != nullptr && value->type == Type::string) append_unescaped(out, *value);
-        return out;
-    }
-    std::optional<std::uint64_t> number(std::string_view name) const {
-        const Value* value = find(name);
-        if (value == nullptr || value->type != Type::number) return std::nullopt;
-        const auto parsed = parse_int64(value->text);
-        if (!parsed || *parsed < 0) return std::nullopt;
-        return static_cast<std::uint64_t>(*parsed);
-    }
-    // Nanoseconds; null and missing are time_before_all.
-    std::optional<TimeNs> time(std::string_view name) const {
-        const Value* value = find(name);
-        if (value == nullptr || value->type == Type::null) return time_before_all;
-        if (value->type != Type::number) return std::nullopt;
-        const auto parsed = parse_int64(value->text);
-        return parsed ? std::optional<TimeNs>(*parsed) : std::nullopt;
-    }
-    bool flag(std::string_view name) const {
-        const Value* value = find(name);
-        return value != nullptr && value->type == Type::boolean_true;
-    }
-    std::optional<std::uint64_t> id(std::string_view name) const {
-        const std::string hex = text(name);
-        if (hex.size() != 16) return std::nullopt;
-        std::uint64_t id = 0;
-        for (const char c : hex) {
-            const bool digit = c >= '0' && c <= '9';
-            if (!digit && !(c >= 'a' && c <= 'f')) return std::nullopt;
-            id = id << 4 | static_cast<std::uint64_t>(digit ? c - '0' : c - 'a' + 10);
-        }
-        return id;
-    }
-
-private:
-    const Value* find(std::string_view name) const {
-        for (const auto& [member, value] : members_) {
-            if (member == name) return &value;
-        }
-        return nullptr;
-    }
-    std::string line_;
-    std::vector<std::pair<std::string, Value>> members_;
-};
 
 std::string encode(const LogConfig& config) {
     std::string by = "null";
@@ -98,7 +31,7 @@ std::string encode(const LogConfig& config) {
                        config.retain_ns, config.max_bytes, config.single_writer, config.compact, deleted, time);
 }
 
-bool decode(const Entry& entry, LogConfig& config) {
+bool decode(const JsonEntry& entry, LogConfig& config) {
     const auto partitions = entry.number("partitions");
     const auto segment = entry.number("segment");
     const auto retain = entry.number("retain_ns");
@@ -283,7 +216,8 @@ Result<void> Manifest::read_on(bool lock_held, std::uint64_t proven) {
 }
 
 Result<void> Manifest::apply(std::string_view payload) {
-    const Entry entry(payload);
+    JsonEntry entry;
+    static_cast<void>(entry.parse(payload));  // what is none has no members, and makes no sense below
     const std::string kind = entry.text("entry");
     if (kind == "create") {
         if (has_config_ || !decode(entry, config_)) return damaged(length_, "it says twice, or wrongly, what the log is");
@@ -324,17 +258,9 @@ Result<void> Manifest::apply(std::string_view payload) {
         if (!base || !sequence || find(p, *id) != nullptr) return damaged(length_, "a segment out of order");
         if (!segments.empty()) {
             SegmentEntry& sealed = segments.back();
-            const auto bytes = entry.number("bytes");
-            const auto chain = entry.number("chain");
-            const auto max_time = entry.time("max_time");
-            const auto keep_time = entry.time("keep_time");
-            if (*base < sealed.base || !bytes || !chain || *chain > UINT32_MAX || !max_time || !keep_time) return damaged(length_, "a segment out of order");
+            if (*base < sealed.base || !read_facts(entry, sealed)) return damaged(length_, "a segment out of order");
             sealed.sealed = true;
-            sealed.bytes = *bytes;
             sealed.end = *base;
-            sealed.chain = static_cast<std::uint32_t>(*chain);
-            sealed.max_time = *max_time;
-            sealed.keep_time = *keep_time;
         }
         SegmentEntry next;
         next.id = *id;
@@ -359,19 +285,14 @@ Result<void> Manifest::apply(std::string_view payload) {
     }
     if (kind == "replace") {
         const auto by = entry.id("by");
-        const auto bytes = entry.number("bytes");
-        const auto chain = entry.number("chain");
-        const auto max_time = entry.time("max_time");
-        const auto keep_time = entry.time("keep_time");
-        if (!by || find(p, *by) != nullptr || !bytes || !chain || *chain > UINT32_MAX || !max_time || !keep_time) {
-            return damaged(length_, "a replacement that makes no sense");
-        }
+        SegmentEntry facts;
+        if (!by || find(p, *by) != nullptr || !read_facts(entry, facts)) return damaged(length_, "a replacement that makes no sense");
         segment->id = *by;
         segment->cuts.clear();
-        segment->bytes = *bytes;
-        segment->chain = static_cast<std::uint32_t>(*chain);
-        segment->max_time = *max_time;
-        segment->keep_time = *keep_time;
+        segment->bytes = facts.bytes;
+        segment->chain = facts.chain;
+        segment->max_time = facts.max_time;
+        segment->keep_time = facts.keep_time;
         segment->rewritten = true;
         return {};
     }
@@ -402,16 +323,24 @@ Result<void> Manifest::append(const std::string& entry) {
     return read_on(true, 0);
 }
 
-namespace {
-
-std::string time_text(TimeNs time) { return time == time_before_all ? "null" : fmt::format("{}", time); }
-
 std::string facts_of(const SegmentEntry& segment) {
+    const auto time_text = [](TimeNs time) { return time == time_before_all ? "null" : fmt::format("{}", time); };
     return fmt::format(R"("bytes":{},"chain":{},"max_time":{},"keep_time":{})", segment.bytes, segment.chain, time_text(segment.max_time),
                        time_text(segment.keep_time));
 }
 
-}  // namespace
+bool read_facts(const JsonEntry& entry, SegmentEntry& segment) {
+    const auto bytes = entry.number("bytes");
+    const auto chain = entry.number("chain");
+    const auto max_time = entry.time("max_time");
+    const auto keep_time = entry.time("keep_time");
+    if (!bytes || !chain || *chain > UINT32_MAX || !max_time || !keep_time) return false;
+    segment.bytes = *bytes;
+    segment.chain = static_cast<std::uint32_t>(*chain);
+    segment.max_time = *max_time;
+    segment.keep_time = *keep_time;
+    return true;
+}
 
 Result<void> Manifest::add_segment(std::uint32_t partition, std::uint64_t id, std::uint64_t base, std::uint64_t sequence,
                                    const SegmentEntry* sealed) {

@@ -55,6 +55,13 @@ std::string index_path(const std::string& folder, std::uint32_t partition, const
 // The partition and the entry's id and base that a name says; false: no name of a segment.
 bool parse_segment_name(std::string_view name, std::uint32_t& partition, SegmentEntry& segment);
 
+class JsonEntry;
+
+// What a manifest entry says of a sealed segment: bytes, chain, max_time, keep_time. The members' text, without
+// braces; and back, false where one is missing.
+std::string facts_of(const SegmentEntry& segment);
+bool read_facts(const JsonEntry& entry, SegmentEntry& segment);
+
 class Manifest {
 public:
     // Reads `folder`/manifest. ErrorKind::usage where the folder is no log, ErrorKind::corrupt where the

@@ -116,12 +116,9 @@ private:
     }
 
     std::optional<Facts> take_facts() const {
-        const auto bytes = entry_.number("bytes");
-        const auto chain = entry_.number("chain");
-        const auto max_time = entry_.number("max_time");
-        const auto keep_time = entry_.number("keep_time");
-        if (!bytes || !chain || *chain > UINT32_MAX || !max_time || !keep_time) return {};
-        return Facts{*bytes, *chain, static_cast<TimeNs>(*max_time), static_cast<TimeNs>(*keep_time)};
+        SegmentEntry said;
+        if (!read_facts(entry_, said)) return {};
+        return Facts{said.bytes, said.chain, said.max_time, said.keep_time};
     }
 
     // --- what the files say ---
@@ -208,9 +205,13 @@ private:
 
     void add(std::string entry) { lines_.push_back(std::move(entry) + "\n"); }
 
-    static std::string time_text(TimeNs time) { return time == time_before_all ? "null" : fmt::format("{}", time); }
     static std::string facts_text(const Facts& facts) {
-        return fmt::format(R"("bytes":{},"chain":{},"max_time":{},"keep_time":{})", facts.bytes, facts.chain, time_text(facts.max_time), time_text(facts.keep_time));
+        SegmentEntry says;
+        says.bytes = facts.bytes;
+        says.chain = static_cast<std::uint32_t>(facts.chain);
+        says.max_time = facts.max_time;
+        says.keep_time = facts.keep_time;
+        return facts_of(says);
     }
 
     Result<void> write_partition(std::uint32_t p, std::vector<Piece>& live) {

@@ -7,6 +7,7 @@
 #include <map>
 
 #include "base/check.hpp"
+#include "log/quarantine.hpp"
 #include "log/segment.hpp"
 
 namespace stream::log {
@@ -235,40 +236,6 @@ private:
     std::uint64_t sequence_ = 0;
 };
 
-constexpr std::size_t copy_block = 1 << 20;
-
-// Bytes [from, to) of `file`, one block after the other.
-template <class Use>
-Result<void> each_block(File& file, std::uint64_t from, std::uint64_t to, Use&& use) {
-    std::string block;
-    while (from < to) {
-        block.resize(static_cast<std::size_t>(std::min<std::uint64_t>(to - from, copy_block)));
-        auto got = file.read_at(block, from);
-        if (!got) return pass_on(got);
-        if (*got == 0) return {};
-        block.resize(*got);
-        STREAM_TRY(use(std::string_view(block), from));
-        from += *got;
-    }
-    return {};
-}
-
-Result<void> keep_copy(FileSystem& files, const std::string& folder, const Ends::Tail& tail) {
-    auto file = files.open(tail.path, Open::read);
-    if (!file) return pass_on(file);
-    const std::string quarantine = folder + "/quarantine";
-    auto made = files.make_folder(quarantine);
-    if (!made) return pass_on(made);
-    STREAM_TRY(files.sync_folder(folder));
-    const std::string name = tail.path.substr(tail.path.rfind('/') + 1);
-    auto copy = files.open(fmt::format("{}/{}-{}-{:016x}.torn", quarantine, name, tail.end, files.random()), Open::create_new);
-    if (!copy) return pass_on(copy);
-    STREAM_TRY(each_block(**file, tail.end, tail.size, [&](std::string_view block, std::uint64_t at) { return (*copy)->write_at(block, at - tail.end); }));
-    STREAM_TRY((*copy)->sync());
-    STREAM_TRY((*copy)->close());
-    return files.sync_folder(quarantine);
-}
-
 // After a failed sync the page cache may hold what the disk does not, and call it clean: what is to be
 // durable is written again.
 Result<void> settle(FileSystem& files, const Ends::Tail& tail) {
@@ -291,7 +258,9 @@ Result<void> recover(FileSystem& files, const std::string& folder, Manifest& man
     STREAM_TRY(files.sync_folder(folder));
     const std::uint32_t epoch = manifest.epoch() + 1;
     for (const Ends::Tail& tail : ends.tails) {
-        if (tail.size > tail.end) STREAM_TRY(keep_copy(files, folder, tail));
+        if (tail.size <= tail.end) continue;
+        const std::string name = fmt::format("{}-{}.torn", tail.path.substr(tail.path.rfind('/') + 1), tail.end);
+        STREAM_TRY(keep_copy(files, folder, tail.path, tail.end, tail.size, name));
     }
     // Before anything is cut: what a later crash may bring back of it is then of an epoch that is over.
     for (const Ends::Tail& tail : ends.tails) {

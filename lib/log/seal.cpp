@@ -4,42 +4,22 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstring>
 #include <set>
 
 #include "base/check.hpp"
 #include "base/crc32c.hpp"
+#include "log/little_endian.hpp"
+#include "log/segment_writer.hpp"
 
 namespace stream::log {
 
 namespace {
-
-constexpr std::size_t write_block = 1 << 20;
 
 std::uint64_t new_id(FileSystem& files) {
     for (;;) {
         const std::uint64_t id = files.random();
         if (id != 0) return id;
     }
-}
-
-struct NewFile {
-    std::unique_ptr<File> file;
-    std::uint32_t header_crc = 0;
-};
-
-// The file with its header, not yet synced.
-Result<NewFile> make_segment_file(FileSystem& files, const std::string& path, const FileHeader& header) {
-    auto made = files.open(path, Open::create_new);
-    if (!made) return pass_on(made);
-    std::string bytes;
-    append_file_header(bytes, header);
-    NewFile out;
-    out.file = std::move(*made);
-    FileHeader again;
-    STREAM_CHECK(read_file_header(bytes, again, out.header_crc) == nullptr);
-    STREAM_TRY(out.file->write_at(bytes, 0));
-    return out;
 }
 
 std::string folder_of(const std::string& path) { return path.substr(0, path.rfind('/')); }
@@ -52,9 +32,10 @@ Result<std::unique_ptr<File>> begin_segment(FileSystem& files, const std::string
     SegmentEntry next;
     next.id = new_id(files);
     next.base = end.offset;
-    auto made = make_segment_file(files, segment_path(folder, partition, next), manifest.segment_header(partition, next));
-    if (!made) return pass_on(made);
-    STREAM_TRY(made->file->sync());
+    std::uint32_t chain = 0;
+    auto made = make_segment_file(files, segment_path(folder, partition, next), manifest.segment_header(partition, next), chain);
+    if (!made) return made;
+    STREAM_TRY((*made)->sync());
     STREAM_TRY(files.sync_folder(folder + "/segments"));
     std::optional<SegmentEntry> sealed;
     if (const SegmentEntry* active = manifest.active(partition); active != nullptr) {
@@ -70,7 +51,7 @@ Result<std::unique_ptr<File>> begin_segment(FileSystem& files, const std::string
     STREAM_TRY(manifest.add_segment(partition, next.id, next.base, head.sequence, sealed ? &*sealed : nullptr));
     end.segment = next.id;
     end.length = end.durable = file_header_size;
-    end.chain = made->header_crc;
+    end.chain = chain;
     end.max_time = end.keep_time = time_before_all;
     head.durable_sequence = head.sequence;
     head.manifest_length = manifest.length();
@@ -81,79 +62,21 @@ Result<std::unique_ptr<File>> begin_segment(FileSystem& files, const std::string
         auto upkeep = files.lock(folder + "/UPKEEP", false);
         if (upkeep && *upkeep != nullptr) static_cast<void>(remove_leftovers(files, folder, manifest));
     }
-    return std::move(made->file);
+    return made;
 }
 
 namespace {
 
-// Frames one after the other into a new file.
-class Rewriter {
-public:
-    Rewriter(const Manifest& manifest, std::uint64_t id) : id_(id), compressor_(manifest.config().level), compressed_(manifest.config().compressed) {}
-
-    Result<void> begin(FileSystem& files, const std::string& path, const FileHeader& header) {
-        auto made = make_segment_file(files, path, header);
-        if (!made) return pass_on(made);
-        file_ = std::move(made->file);
-        chain_ = made->header_crc;
-        return {};
-    }
-
-    // The builder's records, in a frame that takes the old one's place.
-    Result<void> add(const FrameHeader& old, BatchBuilder& records) {
-        FrameHeader h;
-        h.offset = records.first_offset();
-        h.sequence = records.first_sequence();
-        stored_.clear();
-        records.finish(h, stored_, compressed_ ? &compressor_ : nullptr);
-        h.file_id = id_;
-        h.epoch = old.epoch;
-        h.chain = chain_;
-        h.durable = position_ + out_.size();
-        h.max_time = old.max_time;
-        h.append_time = old.append_time;
-        h.durable_sequence = h.sequence;
-        append_frame(out_, h, stored_);
-        chain_ = h.next_chain();
-        return out_.size() >= write_block ? flush() : Result<void>();
-    }
-
-    Result<void> finish() {
-        STREAM_TRY(flush());
-        STREAM_TRY(file_->sync());
-        return file_->close();
-    }
-    std::uint64_t bytes() const { return position_; }
-    std::uint32_t chain() const { return chain_; }
-
-private:
-    Result<void> flush() {
-        STREAM_TRY(file_->write_at(out_, position_));
-        position_ += out_.size();
-        out_.clear();
-        return {};
-    }
-
-    std::uint64_t id_;
-    ZstdCompressor compressor_;
-    bool compressed_;
-    std::unique_ptr<File> file_;
-    std::uint32_t chain_ = 0;
-    std::uint64_t position_ = file_header_size;
-    std::string out_;
-    std::string stored_;
-};
-
-Result<void> keep_some(const Batch& batch, const KeepRecord& keep, BatchBuilder& kept) {
+Result<void> keep_some(const Batch& batch, const KeepRecord& keep, SegmentWriter& out) {
     std::string_view lines = batch.lines;
     for (std::uint32_t record = 0; record < batch.header.records; ++record) {
         const std::string_view line = lines.substr(0, lines.find('\n'));
         lines.remove_prefix(line.size() + 1);
         auto stays = keep(batch, record, line);
         if (!stays) return pass_on(stays);
-        if (*stays) kept.add(line, batch.offset_of(record), batch.sequence_of(record), batch.header.max_time);
+        if (*stays) out.keep(batch, record, line);
     }
-    return {};
+    return out.end_batch(batch.header);
 }
 
 }  // namespace
@@ -165,10 +88,8 @@ Result<SegmentEntry> rewrite_segment(FileSystem& files, const std::string& folde
     SegmentEntry by = segment;
     by.id = new_id(files);
     by.rewritten = true;
-    const std::string path = segment_path(folder, partition, by);
-    Rewriter out(manifest, by.id);
-    STREAM_TRY(out.begin(files, path, manifest.segment_header(partition, by)));
-    BatchBuilder kept(manifest.config().partitions > 1, true);
+    auto out = SegmentWriter::begin(files, folder, manifest, partition, by);
+    if (!out) return pass_on(out);
     for (Batch batch;;) {
         auto found = reader->next(segment.bytes, batch);
         if (!found) return pass_on(found);
@@ -176,13 +97,12 @@ Result<SegmentEntry> rewrite_segment(FileSystem& files, const std::string& folde
         if (*found != SegmentReader::Found::frame) {
             return fail(ErrorKind::corrupt, fmt::format("{}: {} (byte {})", reader->path(), reader->why(), reader->place().position));
         }
-        STREAM_TRY(keep_some(batch, keep, kept));
-        if (!kept.empty()) STREAM_TRY(out.add(batch.header, kept));
+        STREAM_TRY(keep_some(batch, keep, *out));
     }
-    STREAM_TRY(out.finish());
-    STREAM_TRY(files.sync_folder(folder_of(path)));
-    by.bytes = out.bytes();
-    by.chain = out.chain();
+    STREAM_TRY(out->finish());
+    STREAM_TRY(files.sync_folder(folder_of(segment_path(folder, partition, by))));
+    by.bytes = out->bytes();
+    by.chain = out->chain();
     const Result<void> index = write_index(files, folder, manifest, partition, by);
     static_cast<void>(index);
     return by;
@@ -197,18 +117,6 @@ constexpr std::size_t index_fixed = 32;  // magic, segment id, its length, count
 constexpr std::size_t index_each = 40;
 constexpr std::uint64_t index_step = 64 << 10;
 constexpr std::uint64_t index_entries_max = 1 << 20;
-
-template <typename T>
-void put(std::string& out, T value) {
-    out.append(reinterpret_cast<const char*>(&value), sizeof value);
-}
-
-template <typename T>
-T get(std::string_view bytes, std::size_t at) {
-    T value{};
-    std::memcpy(&value, bytes.data() + at, sizeof value);
-    return value;
-}
 
 }  // namespace
 

@@ -18,7 +18,7 @@ std::unique_ptr<SimulatedDisk> some_log(bool compressed = true) {
     config.compressed = compressed;
     must(create_log(*disk, log_folder, config));
     for (int i = 0; i < 8; ++i) {
-        append(*disk, {{static_cast<std::uint32_t>(i % 2), fmt::format("record {} {:090}", i, i), i}, {0, "to the first", i}, {1, std::string(i * 10, 'x'), i}});
+        append(*disk, {{static_cast<std::uint32_t>(i % 2), fmt::format("record {} {:090}", i, i), i}, {0, "to the first", i}, {1, std::string(static_cast<std::size_t>(i) * 10, 'x'), i}});
     }
     return disk;
 }

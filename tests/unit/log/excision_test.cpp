@@ -72,7 +72,7 @@ Made make_log(bool compressed, std::uint32_t partitions = 2) {
             const auto in = [&](const Line& line) {
                 return line.text.find(secret) != std::string::npos && line.offset >= segment.base && (!segment.sealed || line.offset < segment.end);
             };
-            made.segments += std::any_of(made.before[p].begin(), made.before[p].end(), in) ? 1 : 0;
+            made.segments += std::any_of(made.before[p].begin(), made.before[p].end(), in) ? 1U : 0U;
         }
     }
     return made;
