@@ -4,6 +4,7 @@
 #include <array>
 
 #include "base/text.hpp"
+#include "cli/joined_plan.hpp"
 #include "cli/tool.hpp"
 #include "ops/join.hpp"
 #include "time/duration.hpp"
@@ -27,34 +28,9 @@ struct Arguments {
     std::optional<std::string> as;
     std::vector<std::string> fields;
     std::string deleted;
-    std::string time;
-    std::string lateness;
-    std::string format;
-    bool follow = false;
     bool eager = false;
-    FieldSet left_fields;
-    FieldSet right_fields;
+    JoinedArguments inputs;
 };
-
-// LEFT[=RIGHT]; without RIGHT both are LEFT.
-std::pair<std::string, std::string> both(const std::string& text) {
-    const std::size_t equals = text.find('=');
-    if (equals == std::string::npos) return {text, text};
-    return {text.substr(0, equals), text.substr(equals + 1)};
-}
-
-Result<void> read_lateness(const std::string& text, PumpPlan::JoinedInput& input) {
-    if (text.empty()) return {};
-    if (text == "all") {
-        input.lateness_all = true;
-        return {};
-    }
-    auto lateness = parse_duration(text);
-    if (!lateness) return tl::unexpected<Error>(std::move(lateness.error()).at("--lateness"));
-    if (*lateness < 0) return fail(ErrorKind::usage, "--lateness cannot be negative: " + text);
-    input.lateness = *lateness;
-    return {};
-}
 
 Result<DurationNs> read_duration(const char* option, const std::optional<std::string>& text) {
     if (!text) return DurationNs{0};
@@ -94,30 +70,16 @@ Result<JoinType> read_type(const std::string& text) {
 
 Result<void> plan_inputs(Tool& tool, Arguments& a) {
     PumpPlan& plan = tool.plan();
-    plan.files = {"-", a.words.front()};
-    plan.joined.resize(2);
+    STREAM_TRY(plan_joined(plan, a.words.front(), a.inputs));
     PumpPlan::JoinedInput& left = plan.joined[0];
     PumpPlan::JoinedInput& right = plan.joined[1];
-    left.fields = &a.left_fields;
-    right.fields = &a.right_fields;
-    if (a.words.front() == "-") return fail(ErrorKind::usage, "RIGHT is a file: stdin is LEFT");
-    std::tie(left.time_field, right.time_field) = both(a.time);
-    const auto [left_lateness, right_lateness] = both(a.lateness);
-    STREAM_TRY(read_lateness(left_lateness, left));
-    STREAM_TRY(read_lateness(right_lateness, right));
-    // --format names LEFT's; RIGHT's goes by its name unless it is said.
-    const std::size_t equals = a.format.find('=');
-    left.format = a.format.substr(0, equals).empty() ? "ndjson" : a.format.substr(0, equals);
-    right.format = equals == std::string::npos || equals + 1 == a.format.size() ? "auto" : a.format.substr(equals + 1);
-    right.follow = a.follow;
-    plan.time_need = TimeNeed::required;
     if (a.latest) {
         left.time_need = right.time_need = plan.time_need = TimeNeed::guessed;
         right.first = true;
         plan.as_they_come = true;
     } else if (a.as_of) {
         plan.later_input_first = true;
-        right.first = plan.as_they_come = !a.follow && !is_pipe(a.words.front());
+        right.first = plan.as_they_come = !a.inputs.follow && !is_pipe(a.words.front());
     }
     if (!a.as_of && !a.latest && (left.lateness_all || right.lateness_all)) {
         tool.diagnostics().say("--lateness all: nothing can be dropped before the end, everything is held");
@@ -150,9 +112,9 @@ Result<std::unique_ptr<Operator>> build(Tool& tool, Arguments& a) {
             table.versions = a.as_of && plan.as_they_come;
             table.saved = !plan.joined[1].first;
             table.memory = plan.memory;
-            table.ends_with_left = a.follow;
+            table.ends_with_left = a.inputs.follow;
             table.expressions = plan.expressions;
-            return make_table_join(std::move(table), a.left_fields);
+            return make_table_join(std::move(table), a.inputs.left_fields, a.inputs.right_fields);
         }
         IntervalJoinOptions interval;
         interval.type = *type;
@@ -167,15 +129,15 @@ Result<std::unique_ptr<Operator>> build(Tool& tool, Arguments& a) {
         interval.flat = a.flat;
         if (a.as) interval.as = *a.as;
         interval.eager = a.eager;
-        interval.ends_with_left = a.follow;
+        interval.ends_with_left = a.inputs.follow;
         interval.memory = plan.memory;
         interval.spill.memory_bytes = plan.memory / 4;
         interval.spill.spill_bytes = plan.spill_max;
         interval.spill.folder = plan.spill_folder;
-        return make_interval_join(std::move(interval), a.left_fields, a.right_fields);
+        return make_interval_join(std::move(interval), a.inputs.left_fields, a.inputs.right_fields);
     }();
-    plan.joined[0].operator_fields = a.left_fields.size();
-    plan.joined[1].operator_fields = a.right_fields.size();
+    plan.joined[0].operator_fields = a.inputs.left_fields.size();
+    plan.joined[1].operator_fields = a.inputs.right_fields.size();
     plan.state_identity = "RIGHT";
     return op;
 }
@@ -202,10 +164,10 @@ int main(int argc, char** argv) {
     options.value({"--as", "", "NAME", "what RIGHT is called in the output (default right)", {}}, a.as);
     options.values({"--fields", "", "FIELD,…", "only these of the row", {}}, a.fields);
     options.value({"--deleted", "", "EXPR", "true of a row that is deleted", {}}, a.deleted);
-    options.value({"--time", "", "LEFT[=RIGHT]", "the fields with the event time (default: $STREAM_TIME, ts, window_end, source.ts_ms)", {}}, a.time);
-    options.value({"--lateness", "", "LEFT[=RIGHT]", "how far each input's events may be out of order (default 0s)", {}}, a.lateness);
-    options.value({"--format", "", "LEFT[=RIGHT]", "how they are written (default: ndjson; RIGHT by its name's ending)", {}}, a.format);
-    options.flag("--follow", "-f", "RIGHT goes on growing", a.follow);
+    options.value({"--time", "", "LEFT[=RIGHT]", "the fields with the event time (default: $STREAM_TIME, ts, window_end, source.ts_ms)", {}}, a.inputs.time);
+    options.value({"--lateness", "", "LEFT[=RIGHT]", "how far each input's events may be out of order (default 0s)", {}}, a.inputs.lateness);
+    options.value({"--format", "", "LEFT[=RIGHT]", "how they are written (default: ndjson; RIGHT by its name's ending)", {}}, a.inputs.format);
+    options.flag("--follow", "-f", "RIGHT goes on growing", a.inputs.follow);
     options.flag("--eager", "", "write each result as it is found, not in order of event time", a.eager);
     options.parsed({"--idle", "", "DUR", "an input silent that long holds nobody back", {}}, into_duration(tool.plan().idle));
     options.parsed({"--max-ahead", "", "DUR", "an event further ahead of its input's newest is bad", {}}, into_duration(tool.plan().max_ahead));

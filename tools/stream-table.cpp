@@ -6,6 +6,7 @@
 #include <ctime>
 
 #include "base/text.hpp"
+#include "cli/joined_plan.hpp"
 #include "cli/tool.hpp"
 #include "json/keys.hpp"
 #include "ops/join.hpp"
@@ -26,13 +27,7 @@ struct Arguments {
     std::string every;
     std::string as_of;
     std::string type = "inner";
-    std::string time;
-    std::string lateness;
-    std::string format;
-    bool follow = false;
-    // join: each side's, for its event time alone; the rows' are the operator's own.
-    FieldSet left_fields;
-    FieldSet right_fields;
+    JoinedArguments inputs;  // fold and diff: without =RIGHT
 };
 
 enum class Verb : unsigned { fold = 1, diff = 2, join = 4 };
@@ -68,38 +63,32 @@ Result<void> check_options(const Options& options, Verb verb, bool every) {
     return {};
 }
 
-// LEFT[=RIGHT]; without RIGHT both are LEFT.
-std::pair<std::string, std::string> both(const std::string& text) {
-    const std::size_t equals = text.find('=');
-    if (equals == std::string::npos) return {text, text};
-    return {text.substr(0, equals), text.substr(equals + 1)};
-}
-
-Result<void> read_lateness(const std::string& text, DurationNs& lateness, bool& all) {
-    all = text == "all";
-    if (text.empty() || all) return {};
-    auto read = into_duration(lateness)(text);
-    if (!read) return tl::unexpected<Error>(std::move(read.error()).at("--lateness"));
+// What fold and diff have in common.
+template <class Options>
+Result<void> plan_tables(Tool& tool, const Arguments& a, Options& options) {
+    auto by = parse_keys(a.by);
+    if (!by) return pass_on(by);
+    PumpPlan& plan = tool.plan();
+    options.by = std::move(*by);
+    options.deleted = a.deleted;
+    options.memory_bytes = plan.memory;
+    options.expressions = plan.expressions;
+    plan.files = a.words;
+    plan.time_field = a.inputs.time;
+    plan.format = a.inputs.format.empty() ? "auto" : a.inputs.format;
     return {};
 }
 
 Result<std::unique_ptr<Operator>> build_fold(Tool& tool, Arguments& a) {
     PumpPlan& plan = tool.plan();
     FoldOptions fold;
-    auto by = parse_keys(a.by);
-    if (!by) return pass_on(by);
-    fold.by = std::move(*by);
-    fold.deleted = a.deleted;
-    fold.memory_bytes = plan.memory;
-    fold.expressions = plan.expressions;
-    plan.files = a.words;
-    plan.time_field = a.time;
-    plan.format = a.format.empty() ? "auto" : a.format;
+    STREAM_TRY(plan_tables(tool, a, fold));
+    fold.events = &tool.fields();
     if (!a.every.empty()) {
         auto read = into_duration(fold.every)(a.every);
         if (read && fold.every == 0) read = fail(ErrorKind::usage, "a time longer than nothing is wanted");
         if (!read) return tl::unexpected<Error>(std::move(read.error()).at("--every"));
-        STREAM_TRY(read_lateness(a.lateness, plan.lateness, plan.lateness_all));
+        STREAM_TRY(read_lateness(a.inputs.lateness, plan.lateness, plan.lateness_all));
         plan.ordered = true;
         plan.time_need = TimeNeed::required;
     }
@@ -122,16 +111,8 @@ Result<std::unique_ptr<Operator>> build_diff(Tool& tool, Arguments& a) {
     }
     PumpPlan& plan = tool.plan();
     DiffOptions diff;
-    auto by = parse_keys(a.by);
-    if (!by) return pass_on(by);
-    diff.by = std::move(*by);
-    diff.deleted = a.deleted;
-    diff.memory_bytes = plan.memory;
-    diff.expressions = plan.expressions;
-    plan.files = a.words;
-    plan.time_field = a.time;
-    plan.time_need = a.time.empty() ? TimeNeed::guessed : TimeNeed::wanted;
-    plan.format = a.format.empty() ? "auto" : a.format;
+    STREAM_TRY(plan_tables(tool, a, diff));
+    plan.time_need = a.inputs.time.empty() ? TimeNeed::guessed : TimeNeed::wanted;
     return make_table_diff(std::move(diff));
 }
 
@@ -163,26 +144,12 @@ Result<std::unique_ptr<Operator>> build_join(Tool& tool, Arguments& a) {
         return fail(ErrorKind::usage, "--type: no join of tables is called " + stream::quoted(a.type),
                     near.empty() ? "inner, left, right or full" : "did you mean " + std::string(near) + "?");
     }
-    join.left = {std::move(by->left), std::move(on->left), a.type == "left" || a.type == "full"};
-    join.right = {std::move(by->right), std::move(on->right), a.type == "right" || a.type == "full"};
+    join.left = {std::move(by->left), std::move(on->left), a.type == "left" || a.type == "full", &a.inputs.left_fields};
+    join.right = {std::move(by->right), std::move(on->right), a.type == "right" || a.type == "full", &a.inputs.right_fields};
     join.deleted = a.deleted;
     join.memory_bytes = plan.memory;
     join.expressions = plan.expressions;
-    plan.files = {"-", a.words.front()};
-    plan.joined.resize(2);
-    PumpPlan::JoinedInput& left = plan.joined[0];
-    PumpPlan::JoinedInput& right = plan.joined[1];
-    left.fields = &a.left_fields;
-    right.fields = &a.right_fields;
-    std::tie(left.time_field, right.time_field) = both(a.time);
-    const auto [left_lateness, right_lateness] = both(a.lateness);
-    STREAM_TRY(read_lateness(left_lateness, left.lateness, left.lateness_all));
-    STREAM_TRY(read_lateness(right_lateness, right.lateness, right.lateness_all));
-    const std::size_t equals = a.format.find('=');
-    left.format = a.format.empty() ? "ndjson" : a.format.substr(0, equals);
-    right.format = equals == std::string::npos ? "auto" : a.format.substr(equals + 1);
-    right.follow = a.follow;
-    plan.time_need = TimeNeed::required;
+    STREAM_TRY(plan_joined(plan, a.words.front(), a.inputs));
     plan.later_input_first = true;
     return make_joined_tables(std::move(join));
 }
@@ -224,10 +191,10 @@ int main(int argc, char** argv) {
     options.value({"--deleted", "", "EXPR", "true of a row that says it is deleted", {}}, a.deleted);
     options.value({"--every", "", "DUR", "write the whole table each DUR of event time, with the instant as ts", {}}, a.every);
     options.value({"--as-of", "", "TIME", "the table as it was then", {}}, a.as_of);
-    options.value({"--time", "", "FIELD", "the field with the event time; join: LEFT[=RIGHT] (default: $STREAM_TIME, ts, window_end, source.ts_ms)", {}}, a.time);
-    options.value({"--format", "", "FORMAT", "what the input is; join: LEFT[=RIGHT] (default: csv or tsv by the name's ending, else ndjson)", {}}, a.format);
-    options.flag("--follow", "-f", "join: RIGHT goes on growing", a.follow);
-    options.value({"--lateness", "", "DUR", "how far changes may be out of order; join: LEFT[=RIGHT] (default 0s)", {}}, a.lateness);
+    options.value({"--time", "", "FIELD", "the field with the event time; join: LEFT[=RIGHT] (default: $STREAM_TIME, ts, window_end, source.ts_ms)", {}}, a.inputs.time);
+    options.value({"--format", "", "FORMAT", "what the input is; join: LEFT[=RIGHT] (default: csv or tsv by the name's ending, else ndjson)", {}}, a.inputs.format);
+    options.flag("--follow", "-f", "join: RIGHT goes on growing", a.inputs.follow);
+    options.value({"--lateness", "", "DUR", "how far changes may be out of order; join: LEFT[=RIGHT] (default 0s)", {}}, a.inputs.lateness);
     options.parsed({"--idle", "", "DUR", "after this long without input, event time goes on; join: holds nobody back", {}}, into_duration(tool.plan().idle));
     options.parsed({"--max-ahead", "", "DUR", "a change further ahead of the watermark is bad", {}}, into_duration(tool.plan().max_ahead));
     tool.share(shared_expressions | shared_late | shared_bad | shared_memory | shared_spill | shared_state | shared_output | shared_report);

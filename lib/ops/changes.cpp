@@ -107,9 +107,20 @@ struct ChangeReader::Impl {
     Keys keys;
     Keys more;
     std::vector<std::size_t> slots;  // of the keys, then of `more`
+    struct Found {                   // find_in(): the same in the events themselves
+        Keys keys;
+        Keys more;
+        std::vector<std::size_t> slots;
+        std::vector<bool> seen;
+        bool all_seen = false;
+    };
+    std::optional<Found> found;
+    std::vector<KeySpec> key_specs;
+    std::vector<KeySpec> more_specs;
     std::optional<expr::Expression> deleted;
     std::optional<Scanner> scanner;
     bool had_rows = false;
+    bool found_rows = false;  // such as were not scanned again
     std::string lines;
     std::string key_scratch;
     std::string before_scratch;
@@ -119,6 +130,8 @@ struct ChangeReader::Impl {
     Result<void> next_row();
     void read_before(Change& change, const std::vector<bool>& had);
     Result<Change> read_rows(Change change);
+    Change read_found(Change change, const Value* values);
+    void judge_key(Change& change, const Value* values, const std::vector<std::size_t>& places) const;
 };
 
 ChangeReader::ChangeReader(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -132,6 +145,8 @@ Result<std::unique_ptr<ChangeReader>> ChangeReader::make(const std::vector<KeySp
     }
     impl->keys = Keys(by, impl->fields);
     impl->more = Keys(more, impl->fields);
+    impl->key_specs = by;
+    impl->more_specs = more;
     if (!deleted.empty()) {
         auto made = expr::Expression::make(deleted, settings, impl->fields);
         if (!made) return pass_on(made);
@@ -146,6 +161,25 @@ Result<std::unique_ptr<ChangeReader>> ChangeReader::make(const std::vector<KeySp
     return std::unique_ptr<ChangeReader>(new ChangeReader(std::move(impl)));
 }
 
+void ChangeReader::find_in(FieldSet& events) {
+    Impl& impl = *impl_;
+    std::vector<std::size_t> slots;
+    for (const auto* specs : {&impl.key_specs, &impl.more_specs}) {
+        for (const KeySpec& spec : *specs) {
+            if (!spec.path.is_plain()) return;
+        }
+    }
+    if (impl.deleted || impl.slots.empty()) return;
+    for (const auto* specs : {&impl.key_specs, &impl.more_specs}) {
+        for (const KeySpec& spec : *specs) {
+            slots.push_back(events.add(spec.path, true));
+            events.expect_rarely(slots.back());  // an envelope has them inside; never_seen() tells what rows lack
+        }
+    }
+    std::vector<bool> seen(slots.size());
+    impl.found.emplace(Impl::Found{Keys(impl.key_specs, events), Keys(impl.more_specs, events), std::move(slots), std::move(seen)});
+}
+
 const Keys& ChangeReader::keys() const { return impl_->keys; }
 std::string ChangeReader::save() const { return impl_->fields.save(); }
 
@@ -156,8 +190,11 @@ Result<void> ChangeReader::load(std::string_view saved) {
 
 std::vector<std::string> ChangeReader::never_seen() const {
     std::vector<std::string> names;
-    for (const std::size_t slot : impl_->slots) {
-        if (impl_->had_rows && !impl_->fields.seen(slot)) names.push_back(impl_->fields.name(slot));
+    for (std::size_t i = 0; i < impl_->slots.size(); ++i) {
+        const std::size_t slot = impl_->slots[i];
+        const bool in_rows = impl_->had_rows && impl_->fields.seen(slot);
+        const bool in_events = impl_->found_rows && impl_->found->seen[i];
+        if ((impl_->had_rows || impl_->found_rows) && !in_rows && !in_events) names.push_back(impl_->fields.name(slot));
     }
     return names;
 }
@@ -182,6 +219,31 @@ void ChangeReader::Impl::read_before(Change& change, const std::vector<bool>& ha
     if (key != change.key) change.before_key = key;
 }
 
+void ChangeReader::Impl::judge_key(Change& change, const Value* values, const std::vector<std::size_t>& places) const {
+    change.key_is_missing = !keys.empty();
+    for (std::size_t i = 0; i < keys.size(); ++i) {
+        const Value& value = values[places[i]];
+        change.key_is_null = change.key_is_null || value.is_nothing();
+        change.key_is_missing = change.key_is_missing && value.type == Type::missing;
+    }
+}
+
+// A row that is the event itself.
+Change ChangeReader::Impl::read_found(Change change, const Value* values) {
+    found_rows = true;
+    if (!found->all_seen) {
+        found->all_seen = true;
+        for (std::size_t i = 0; i < found->slots.size(); ++i) {
+            if (values[found->slots[i]].type != Type::missing) found->seen[i] = true;
+            found->all_seen = found->all_seen && found->seen[i];
+        }
+    }
+    judge_key(change, values, found->slots);
+    if (!keys.empty()) change.key = found->keys.bytes(values, key_scratch);
+    if (!more.empty()) change.more = found->more.bytes(values, more_scratch);
+    return change;
+}
+
 Result<Change> ChangeReader::Impl::read_rows(Change change) {
     const bool has_before = change.kind == Change::Kind::upsert && !change.before.empty() && !keys.empty();
     lines.assign(change.row);
@@ -192,14 +254,9 @@ Result<Change> ChangeReader::Impl::read_rows(Change change) {
     scanner->start(lines.data(), size);
     STREAM_TRY(next_row());
     const Value* values = scanner->values();
+    judge_key(change, values, slots);
     std::vector<bool> had;
-    change.key_is_missing = !keys.empty();
-    for (std::size_t i = 0; i < keys.size(); ++i) {
-        const Value& value = values[slots[i]];
-        change.key_is_null = change.key_is_null || value.is_nothing();
-        change.key_is_missing = change.key_is_missing && value.type == Type::missing;
-        if (has_before) had.push_back(value.type != Type::missing);
-    }
+    for (std::size_t i = 0; has_before && i < keys.size(); ++i) had.push_back(values[slots[i]].type != Type::missing);
     if (!keys.empty()) change.key = keys.bytes(values, key_scratch);
     if (change.kind != Change::Kind::upsert) return change;
     had_rows = true;
@@ -224,11 +281,13 @@ Result<Change> ChangeReader::Impl::read_rows(Change change) {
     return change;
 }
 
-Result<Change> ChangeReader::read(std::string_view event) {
+Result<Change> ChangeReader::read(std::string_view event, const Value* values) {
     Change change;
     change.kind = Change::Kind::upsert;
     change.row = event;
-    if (!is_surely_row(event)) {
+    if (is_surely_row(event)) {
+        if (impl_->found) return impl_->read_found(change, values);
+    } else {
         Envelope envelope(event);
         if (envelope.is_wrapped()) {
             if (envelope.payload.type == Type::null) return Change{};  // a tombstone; its key is elsewhere

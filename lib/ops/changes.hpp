@@ -44,8 +44,13 @@ public:
                                                       const expr::Settings& settings, const std::vector<KeySpec>& more = {});
     ~ChangeReader();
 
-    // ErrorKind::data: an envelope that makes no sense (an unknown op, an insert without `after`).
-    Result<Change> read(std::string_view event);
+    // Has the key, and `more`, found with the fields of the events themselves, so that those that are rows are not
+    // scanned a second time. Without effect where that cannot be (`deleted`, a name that is a path or an expression).
+    void find_in(FieldSet& events);
+
+    // `values`: the event's, of find_in()'s fields. ErrorKind::data: an envelope that makes no sense (an unknown op,
+    // an insert without `after`).
+    Result<Change> read(std::string_view event, const Value* values);
     const Keys& keys() const;
 
     // Which forms of the fields were found first (FieldSet::save), for snapshots. load(): before the first event;

@@ -66,13 +66,14 @@ Result<std::unique_ptr<Operator>> make_interval_join(IntervalJoinOptions options
     return std::unique_ptr<Operator>(std::make_unique<IntervalJoin>(std::move(options), left, right));
 }
 
-Result<std::unique_ptr<Operator>> make_table_join(TableJoinOptions options, FieldSet& left) {
+Result<std::unique_ptr<Operator>> make_table_join(TableJoinOptions options, FieldSet& left, FieldSet& right) {
     if (options.type == JoinType::right || options.type == JoinType::full) {
         return fail(ErrorKind::usage, "a table's rows without events are not written: --type is inner, left, semi or anti here");
     }
     if (options.keys.left.empty()) return fail(ErrorKind::usage, "a join with a table needs --on", "--on LEFT[=RIGHT]");
     auto changes = ChangeReader::make(options.keys.right, options.deleted, options.expressions);
     if (!changes) return pass_on(changes);
+    (*changes)->find_in(right);
     return std::unique_ptr<Operator>(std::make_unique<TableJoin>(std::move(options), left, std::move(*changes)));
 }
 

@@ -57,6 +57,6 @@ struct TableJoinOptions {
     std::size_t memory = 256u << 20;
     expr::Settings expressions;
 };
-Result<std::unique_ptr<Operator>> make_table_join(TableJoinOptions options, FieldSet& left);
+Result<std::unique_ptr<Operator>> make_table_join(TableJoinOptions options, FieldSet& left, FieldSet& right);
 
 }  // namespace stream

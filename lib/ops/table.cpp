@@ -17,6 +17,7 @@ Result<std::unique_ptr<Operator>> make_table_fold(FoldOptions options) {
     if (options.every > 0 && options.as_of) return fail(ErrorKind::usage, "--every and --as-of do not go together");
     auto reader = ChangeReader::make(options.by, options.deleted, options.expressions);
     if (!reader) return pass_on(reader);
+    if (options.events != nullptr) (*reader)->find_in(*options.events);
     return std::make_unique<TableFold>(std::move(options), std::move(*reader));
 }
 
@@ -41,6 +42,7 @@ Result<std::unique_ptr<Operator>> make_joined_tables(JoinedTablesOptions options
     for (std::size_t i = 0; i < 2; ++i) {
         auto made = ChangeReader::make(sides[i]->by, options.deleted, options.expressions, sides[i]->on);
         if (!made) return pass_on(made);
+        if (sides[i]->events != nullptr) (*made)->find_in(*sides[i]->events);
         readers[i] = std::move(*made);
     }
     return std::make_unique<JoinedTables>(std::move(options), std::move(readers));

@@ -19,6 +19,7 @@
 
 #include "base/error.hpp"
 #include "expr/expression.hpp"
+#include "json/fields.hpp"
 #include "json/keys.hpp"
 #include "ops/operator.hpp"
 
@@ -36,6 +37,7 @@ struct FoldOptions {
     std::optional<TimeNs> as_of;
     std::size_t memory_bytes = 256u << 20;  // past it ErrorKind::limit
     expr::Settings expressions;
+    FieldSet* events = nullptr;  // where the tool registers fields: rows are scanned once then
 };
 Result<std::unique_ptr<Operator>> make_table_fold(FoldOptions options);
 
@@ -55,6 +57,7 @@ struct JoinedTablesOptions {
         std::vector<KeySpec> by;  // what identifies a row
         std::vector<KeySpec> on;  // as many as the other side has; null and missing match nothing
         bool outer = false;       // a row without a match is in the table, with null for the other side
+        FieldSet* events = nullptr;  // as in FoldOptions
     };
     Side left;
     Side right;

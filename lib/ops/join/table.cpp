@@ -24,7 +24,7 @@ TableJoin::TableJoin(TableJoinOptions options, FieldSet& fields, std::unique_ptr
 Result<void> TableJoin::on_event(int input, const Event& event, Sink& sink) { return input == 1 ? on_change(event) : on_left(event, sink); }
 
 Result<void> TableJoin::on_change(const Event& event) {
-    auto change = changes_->read(event.raw);
+    auto change = changes_->read(event.raw, event.values);
     if (!change) return pass_on(change);
     switch (change->kind) {
         case Change::Kind::nothing: return {};

@@ -19,7 +19,7 @@ TableDiff::TableDiff(DiffOptions options, std::array<std::unique_ptr<ChangeReade
 Result<void> TableDiff::on_event(int input, const Event& event, Sink&) {
     const std::size_t side = input == 0 ? 0 : 1;
     TableRows& table = tables_[side];
-    auto change = readers_[side]->read(event.raw);
+    auto change = readers_[side]->read(event.raw, event.values);
     if (!change) return pass_on(change);
     if (change->key_is_missing) return tl::unexpected<Error>(no_key(options_.by));
     newest_ = std::max(newest_, event.time);

@@ -83,7 +83,7 @@ Result<void> TableFold::on_event(int, const Event& event, Sink& sink) {
         ++left_out_;
         return {};
     }
-    auto change = reader_->read(event.raw);
+    auto change = reader_->read(event.raw, event.values);
     if (!change) return pass_on(change);
     if (options_.every > 0) {
         STREAM_TRY(show_until(event.time, sink));

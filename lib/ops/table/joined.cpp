@@ -33,7 +33,7 @@ JoinedTables::JoinedTables(JoinedTablesOptions options, std::array<std::unique_p
 
 Result<void> JoinedTables::on_event(int input, const Event& event, Sink& sink) {
     const std::size_t side = input == 0 ? 0 : 1;
-    auto change = sides_[side].reader->read(event.raw);
+    auto change = sides_[side].reader->read(event.raw, event.values);
     if (!change) return pass_on(change);
     if (change->key_is_missing) return tl::unexpected<Error>(no_key(side == 0 ? options_.left.by : options_.right.by));
     switch (change->kind) {

@@ -34,14 +34,14 @@ TEST(IntervalJoin, RefusesBoundsInWhichNothingMatches) {
 }
 
 TEST(TableJoin, RefusesWhatHasNoMeaning) {
-    FieldSet left;
+    FieldSet left, right;
     TableJoinOptions o;
-    EXPECT_EQ(make_table_join(std::move(o), left).error().kind(), ErrorKind::usage);  // no key
+    EXPECT_EQ(make_table_join(std::move(o), left, right).error().kind(), ErrorKind::usage);  // no key
     for (const char* type : {"right", "full"}) {
         TableJoinOptions with;
         with.keys = must(parse_join_keys({"k"}));
         with.type = type_of(type);
-        EXPECT_EQ(make_table_join(std::move(with), left).error().kind(), ErrorKind::usage);
+        EXPECT_EQ(make_table_join(std::move(with), left, right).error().kind(), ErrorKind::usage);
     }
 }
 

@@ -188,7 +188,7 @@ private:
             o.keys = keys;
             o.versions = options_.kind == Kind::versions;
             o.memory = options_.memory;
-            op_ = must(make_table_join(std::move(o), *left_));
+            op_ = must(make_table_join(std::move(o), *left_, *right_));
         }
         left_scanner_ = std::make_unique<Scanner>(*left_);
         right_scanner_ = std::make_unique<Scanner>(*right_);
