@@ -71,9 +71,11 @@ bool is_surely_row(std::string_view event) {
 #if defined(__SSE2__)
     const auto load = [&](std::size_t from) { return _mm_loadu_si128(reinterpret_cast<const __m128i*>(event.data() + from)); };
     const auto is = [](__m128i bytes, char c) { return _mm_cmpeq_epi8(bytes, _mm_set1_epi8(c)); };
-    for (; at + 17 <= event.size(); at += 16) {
+    for (; at + 18 <= event.size(); at += 16) {
         const __m128i second = load(at + 1);
-        const __m128i begins = _mm_or_si128(is(second, 'o'), _mm_or_si128(is(second, 'p'), is(second, 'e')));
+        const __m128i third = load(at + 2);
+        const auto begin_with = [&](char a, char b) { return _mm_and_si128(is(second, a), is(third, b)); };
+        const __m128i begins = _mm_or_si128(begin_with('o', 'p'), _mm_or_si128(begin_with('p', 'a'), begin_with('e', 'v')));
         auto found = static_cast<unsigned>(_mm_movemask_epi8(_mm_and_si128(is(load(at), '"'), begins)));
         for (; found != 0; found &= found - 1) {
             if (is_telling_name(event, at + static_cast<unsigned>(std::countr_zero(found)))) return false;

@@ -59,8 +59,8 @@ EventArena::Place EventArena::add(std::string_view bytes) {
     return {at + prefix, number};
 }
 
-void EventArena::release(const Place& place) {
-    const std::size_t size = prefix + bytes_at(place.data).size();
+void EventArena::release(const Place& place, std::size_t length) {
+    const std::size_t size = prefix + length;
     Chunk& chunk = chunks_[place.chunk];
     chunk.live -= size;
     live_ -= size;

@@ -32,7 +32,9 @@ public:
     }
 
     // The bytes stay readable until the next add().
-    void release(const Place& place);
+    void release(const Place& place) { release(place, bytes_at(place.data).size()); }
+    // The same without a look at the bytes, for who knows how many there are.
+    void release(const Place& place, std::size_t length);
 
     std::size_t live_bytes() const { return live_; }
     std::size_t allocated_bytes() const { return allocated_; }

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "json/canonical.hpp"
 #include "json/cursor.hpp"
@@ -25,6 +26,12 @@ struct Rank {
     friend bool operator<(const Rank& a, const Rank& b) { return a.left != b.left ? a.left < b.left : a.right < b.right; }
 };
 
+// An event's bytes, which will be written soon.
+void prefetch(const char* bytes) {
+    constexpr std::size_t line = 64, lines = 4;
+    for (std::size_t i = 0; i < lines; ++i) __builtin_prefetch(bytes + i * line);
+}
+
 }  // namespace
 
 IntervalJoin::IntervalJoin(IntervalJoinOptions options, FieldSet& left, FieldSet& right)
@@ -35,6 +42,7 @@ IntervalJoin::IntervalJoin(IntervalJoinOptions options, FieldSet& left, FieldSet
       waiting_(options_.spill) {}
 
 Result<void> IntervalJoin::on_event(int input, const Event& event, Sink& sink) {
+    STREAM_TRY(match_pending(sink));
     STREAM_TRY(move_to(event.time, sink));
     const Keys& keys = input == 0 ? left_keys_ : right_keys_;
     JoinSide& side = input == 0 ? left_ : right_;
@@ -42,39 +50,59 @@ Result<void> IntervalJoin::on_event(int input, const Event& event, Sink& sink) {
     const bool is_wanted = has_key || (input == 0 ? wants_left_alone() : wants_right_alone());
     if (!is_wanted) return {};
     const Hash128 hash = has_key && !keys.empty() ? hash_key(keys.bytes(event.values, scratch_), secret_) : Hash128{};
-    const std::uint64_t number = side.add(hash, has_key, event.time, event.raw);
-    if (has_key) STREAM_TRY(match(input, number, sink));
+    if (!has_key) {
+        side.add(hash, has_key, event.time, event.raw, 0);
+        return check_memory();
+    }
+    keys_.prefetch(hash);
+    pending_ = {input, side.add(hash, has_key, event.time, event.raw, 0)};
+    if (options_.eager) STREAM_TRY(match_pending(sink));
     return check_memory();
 }
 
+Result<void> IntervalJoin::match_pending(Sink& sink) {
+    if (pending_.number == 0) return {};
+    const auto [input, number] = std::exchange(pending_, {});
+    HeldEvent& event = input == 0 ? left_.at(number) : right_.at(number);
+    NewestOfKeys::Newest& newest = newest_of(event.key);
+    event.older = std::exchange(newest.of[input], number);
+    return match(input, number, newest.of[1 - input], sink);
+}
+
+std::size_t IntervalJoin::memory_used() const {
+    return left_.memory_used() + right_.memory_used() + found_.capacity() * sizeof(Found) + keys_.memory_used();
+}
+
 Result<void> IntervalJoin::check_memory() const {
-    const std::size_t used = left_.memory_used() + right_.memory_used() + found_.capacity() * sizeof(Found);
-    if (used <= options_.memory) return {};
+    if (memory_used() <= options_.memory) return {};
     return fail(ErrorKind::limit, fmt::format("what may still match takes more than --memory ({} events of LEFT, {} of RIGHT are held)", left_.size(), right_.size()),
                 "a shorter --within, more in --on, or --memory SIZE");
 }
 
-// With everything of the other side that has the key: that it lies within the bounds on one side is so because it
-// is still held, on the other because it came before.
-Result<void> IntervalJoin::match(int input, std::uint64_t number, Sink& sink) {
+// With everything of the other side that has the key, from the newest on: that it lies within the bounds on one side
+// is so because it is still held, on the other because it came before.
+Result<void> IntervalJoin::match(int input, std::uint64_t number, std::uint64_t newest_other, Sink& sink) {
     HeldEvent& mine = input == 0 ? left_.at(number) : right_.at(number);
     JoinSide& others = input == 0 ? right_ : left_;
-    for (std::uint64_t other = others.first_with(mine.key); other != 0; other = others.at(other).next) {
+    for (std::uint64_t other = newest_other; others.holds(other);) {
         HeldEvent& theirs = others.at(other);
         HeldEvent& left = input == 0 ? mine : theirs;
         HeldEvent& right = input == 0 ? theirs : mine;
-        // The list is in order of time: past the bound nothing more matches, before it something may yet.
+        // The chain goes back in time: past the bound nothing more matches, before it something may yet.
         const bool too_early = right.time < time_sub(left.time, options_.before);
         const bool too_late = right.time > time_add(left.time, options_.after);
-        if (input == 0 ? too_late : too_early) break;
+        if (input == 0 ? too_early : too_late) break;
+        const std::uint64_t here = other;
+        other = theirs.older;
         if (too_early || too_late) continue;
         ++matches_;
         const bool first_of_left = !left.matched;
         left.matched = right.matched = true;
-        if (options_.type == JoinType::semi && first_of_left) STREAM_TRY(put_left(input == 0 ? number : other, left, sink));
-        if (!writes_pairs()) continue;
-        found_.push_back({input == 0 ? number : other, input == 0 ? other : number});
-        if (found_.size() % 4096 == 0) STREAM_TRY(check_memory());
+        if (writes_pairs() || (options_.type == JoinType::semi && first_of_left)) {
+            found_.push_back(input == 0 ? Found{number, here} : Found{here, number});
+            prefetch(theirs.data);
+            if (found_.size() % 4096 == 0) STREAM_TRY(check_memory());
+        }
     }
     if (options_.eager) return write_found(sink);
     return {};
@@ -87,6 +115,10 @@ Result<void> IntervalJoin::write_found(Sink& sink) {
     });
     for (const Found& pair : found_) {
         const HeldEvent& left = left_.at(pair.left);
+        if (options_.type == JoinType::semi) {
+            STREAM_TRY(put_left(pair.left, left, sink));
+            continue;
+        }
         const HeldEvent& right = right_.at(pair.right);
         STREAM_TRY(put(std::max(left.time, right.time), pair.left, pair.right, &left, &right, sink));
     }
@@ -96,6 +128,7 @@ Result<void> IntervalJoin::write_found(Sink& sink) {
 
 Result<void> IntervalJoin::move_to(TimeNs time, Sink& sink) {
     if (time <= now_) return {};
+    STREAM_TRY(match_pending(sink));
     STREAM_TRY(write_found(sink));
     now_ = time;
     STREAM_TRY(expire(time, sink));
@@ -120,6 +153,21 @@ Result<void> IntervalJoin::expire(TimeNs time, Sink& sink) {
         right_.drop_front();
     }
     return {};
+}
+
+NewestOfKeys::Newest& IntervalJoin::newest_of(const Hash128& key) {
+    return keys_(key, [this](const NewestOfKeys::Newest& newest) { return left_.holds(newest.of[0]) || right_.holds(newest.of[1]); });
+}
+
+// The chains of a side, of what was restored.
+void IntervalJoin::link(JoinSide& side, int input) {
+    for (std::uint64_t number = side.first_number(); number < side.end_number(); ++number) {
+        HeldEvent& event = side.at(number);
+        if (!event.has_key || (pending_.input == input && pending_.number == number)) continue;
+        std::uint64_t& newest = newest_of(event.key).of[input];
+        event.older = newest;
+        newest = number;
+    }
 }
 
 // The time of the oldest event of which it is not known yet whether it is written alone (or, for semi, at all).
@@ -233,6 +281,8 @@ void IntervalJoin::snapshot(StateWriter& writer) const {
     writer.put_raw(secret_.data(), secret_.size());
     left_.snapshot(writer);
     right_.snapshot(writer);
+    writer.put_u8(static_cast<std::uint8_t>(pending_.input));
+    writer.put_u64(pending_.number);
     writer.put_u64(found_.size());
     for (const Found& pair : found_) {
         writer.put_u64(pair.left - left_.first_number());
@@ -249,6 +299,14 @@ Result<void> IntervalJoin::restore(StateReader& reader) {
     reader.get_raw(secret_.data(), secret_.size());
     STREAM_TRY(left_.restore(reader));
     STREAM_TRY(right_.restore(reader));
+    pending_.input = reader.get_u8();
+    pending_.number = reader.get_u64();
+    const JoinSide& side = pending_.input == 0 ? left_ : right_;
+    if (reader.ok() && pending_.number != 0 && (pending_.input > 1 || !side.holds(pending_.number) || pending_.number >= side.end_number())) {
+        return fail(ErrorKind::corrupt, "the saved state of a join names an event that is not there");
+    }
+    link(left_, 0);
+    link(right_, 1);
     const std::uint64_t count = reader.get_u64();
     for (std::uint64_t i = 0; i < count && reader.ok(); ++i) {
         const std::uint64_t left = reader.get_u64();
@@ -266,7 +324,7 @@ Result<void> IntervalJoin::restore(StateReader& reader) {
 
 void IntervalJoin::append_stats(std::string& out) const {
     out += fmt::format(",\"held_left\":{},\"held_right\":{},\"held_bytes\":{},\"waiting_results\":{},\"matches\":{}", left_.size(), right_.size(),
-                       left_.memory_used() + right_.memory_used(), waiting_.size(), matches_);
+                       memory_used(), waiting_.size(), matches_);
 }
 
 }  // namespace stream

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "ops/join.hpp"
+#include "ops/join/newest.hpp"
 #include "ops/join/side.hpp"
 #include "state/key_hash.hpp"
 
@@ -32,7 +33,7 @@ public:
     bool is_done() const override { return options_.ends_with_left && left_ended_ && !wants_right_alone() && left_.empty() && found_.empty() && waiting_.empty(); }
 
 private:
-    // A pair found at the time that is now.
+    // A pair found at the time that is now (semi: by which LEFT first had a match).
     struct Found {
         std::uint64_t left = 0;  // numbers in the sides
         std::uint64_t right = 0;
@@ -46,13 +47,17 @@ private:
     Result<void> move_to(TimeNs time, Sink& sink);
     Result<void> expire(TimeNs time, Sink& sink);
     Result<void> write_found(Sink& sink);
-    Result<void> match(int input, std::uint64_t number, Sink& sink);
+    Result<void> match_pending(Sink& sink);
+    Result<void> match(int input, std::uint64_t number, std::uint64_t newest_other, Sink& sink);
+    NewestOfKeys::Newest& newest_of(const Hash128& key);
+    void link(JoinSide& side, int input);
     void append_pair(std::string& out, TimeNs time, const HeldEvent* left, const HeldEvent* right);
     void append_flat(std::string& out, TimeNs time, const HeldEvent* left, const HeldEvent* right);
     Result<void> put(TimeNs time, std::uint64_t left_number, std::uint64_t right_number, const HeldEvent* left, const HeldEvent* right, Sink& sink);
     Result<void> put_left(std::uint64_t number, const HeldEvent& left, Sink& sink);
     Result<void> release(TimeNs before, Sink& sink);
     TimeNs oldest_undecided();
+    std::size_t memory_used() const;
     Result<void> check_memory() const;
 
     IntervalJoinOptions options_;
@@ -61,6 +66,12 @@ private:
     HashSecret secret_;
     JoinSide left_;
     JoinSide right_;
+    NewestOfKeys keys_;
+    // The newest event, where it has a key: matched when the next call comes, by when its key's place is in the cache.
+    struct Pending {
+        int input = 0;
+        std::uint64_t number = 0;  // 0: none
+    } pending_;
     std::vector<Found> found_;  // of now_
     TimeNs now_ = time_before_all;
     std::uint64_t left_decided_ = 1;   // every left event below this number has matched or is gone
