@@ -320,6 +320,15 @@ E
     golden stream-join right --on user --within 5s --flat --time at=ts
 }
 
+@test "--flat writes no name twice: RIGHT's value stands where LEFT has the name" {
+    given <<<'{"ts":1,"k":1,"right_v":"mine","w":"right_"}'
+    echo '{"ts":1,"k":1,"v":"theirs"}' >right
+    want <<'E'
+{"ts":"1970-01-01T00:00:01Z","k":1,"right_v":"theirs","w":"right_","right_ts":1,"right_k":1}
+E
+    golden stream-join right --on k --within 5s --flat
+}
+
 @test "a flat result joins again, and a nested one is windowed, without flags" {
     rows ts k l <<<$'1 1 1\n2 2 2'
     printf '{"ts":%s,"k":%s,"r":%s}\n' 2 1 1 3 2 2 >right

@@ -204,17 +204,27 @@ void IntervalJoin::append_flat(std::string& out, TimeNs time, const HeldEvent* l
         out += scratch_;
         return;
     }
-    out.append(scratch_, 0, scratch_.rfind('}'));
+    // A name that LEFT has too is written once: RIGHT's value in its place.
+    const bool may_clash = left != nullptr && left->bytes().find(options_.as + "_") != std::string_view::npos;
+    if (!may_clash) out.append(scratch_, 0, scratch_.rfind('}'));
     std::string name;
+    std::string merged;
     for (Cursor member(value_of(right->bytes())); member.next();) {
-        out += ',';
         name = options_.as + "_";
         append_unescaped(name, member.name());
+        if (may_clash) {
+            merged.clear();
+            append_with_member(merged, scratch_, name, member.value().text);
+            scratch_.swap(merged);
+            continue;
+        }
+        out += ',';
         append_quoted(out, name);
         out += ':';
         out += member.value().text;
     }
-    out += '}';
+    if (may_clash) out += scratch_;
+    else out += '}';
 }
 
 Result<void> IntervalJoin::put(TimeNs time, std::uint64_t left_number, std::uint64_t right_number, const HeldEvent* left,
@@ -250,15 +260,22 @@ Result<void> IntervalJoin::put_left(std::uint64_t number, const HeldEvent& left,
 // Writes what waits and is older than `before`, the results of one time by their ranks.
 Result<void> IntervalJoin::release(TimeNs before, Sink& sink) {
     std::vector<std::pair<Rank, std::string>> same;
+    std::size_t bytes = 0;
     while (!waiting_.empty() && (waiting_.min_time() < before || before == time_after_all)) {
         const TimeNs time = waiting_.min_time();
         same.clear();
+        bytes = 0;
         while (!waiting_.empty() && waiting_.min_time() == time) {
             auto result = waiting_.pop();
             if (!result) return pass_on(result);
             Rank rank;
             std::memcpy(&rank, result->bytes.data(), sizeof rank);
             same.emplace_back(rank, result->bytes.substr(sizeof rank));
+            bytes += result->bytes.size() + sizeof same.back();
+            if (bytes > options_.memory) {
+                return fail(ErrorKind::limit, fmt::format("the results of one time take more than --memory ({} of them)", same.size()),
+                            "more in --on, --eager, or --memory SIZE");
+            }
         }
         std::sort(same.begin(), same.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
         for (const auto& [rank, line] : same) {
