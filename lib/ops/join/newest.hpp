@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include "base/hash.hpp"
 
@@ -23,7 +24,10 @@ public:
     };
 
     void prefetch(const Hash128& key) const {
-        if (places_ != 0) __builtin_prefetch(&slots_[home(key)], 1);
+        if (places_ == 0) return;
+        const auto* at = reinterpret_cast<const char*>(&slots_[home(key)]);
+        __builtin_prefetch(at, 1);
+        __builtin_prefetch(at + 64, 1);
     }
 
     // The key's entry, made if it is not there; one of its numbers must be set before the next call. `holds(newest)`:
@@ -55,22 +59,41 @@ private:
         return at;
     }
 
-    // Less than half full afterwards.
+    // Half full at most afterwards.
     template <class Holds>
     void make_room(Holds&& holds) {
-        std::size_t live = 0;
-        for (std::size_t i = 0; i < places_; ++i) live += !is_free(slots_[i]) && holds(slots_[i].newest) ? 1U : 0U;
+        if (places_ != 0) sweep(holds);
         constexpr std::size_t least = 1024;
-        std::size_t places = std::max(least, std::bit_ceil(live * 2 + 2));
-        const auto old = std::exchange(slots_, std::make_unique<Slot[]>(places));
-        const std::size_t old_places = std::exchange(places_, places);
-        shift_ = 64 - static_cast<unsigned>(std::countr_zero(places));
-        count_ = live;
+        const std::size_t needed = std::max(least, std::bit_ceil(count_ * 2 + 2));
+        if (needed == places_ || needed == places_ / 2) return;
+        const auto old = std::exchange(slots_, std::make_unique<Slot[]>(needed));
+        const std::size_t old_places = std::exchange(places_, needed);
+        shift_ = 64 - static_cast<unsigned>(std::countr_zero(needed));
         for (std::size_t i = 0; i < old_places; ++i) {
-            if (!is_free(old[i]) && holds(old[i].newest)) slots_[place_of(old[i].key)] = old[i];
+            if (!is_free(old[i])) slots_[place_of(old[i].key)] = old[i];
         }
     }
 
+    // Takes out the keys without events where they lie: each run of places in use is made anew by itself.
+    template <class Holds>
+    void sweep(Holds&& holds) {
+        std::size_t begin = 0;
+        while (!is_free(slots_[begin])) ++begin;  // there is one: it is never quite full
+        count_ = 0;
+        for (std::size_t i = 1; i <= places_; ++i) {
+            Slot& slot = slots_[(begin + i) & (places_ - 1)];
+            if (!is_free(slot)) {
+                if (holds(slot.newest)) run_.push_back(slot);
+                slot = {};
+                continue;
+            }
+            for (const Slot& kept : run_) slots_[place_of(kept.key)] = kept;
+            count_ += run_.size();
+            run_.clear();
+        }
+    }
+
+    std::vector<Slot> run_;  // sweep()
     std::unique_ptr<Slot[]> slots_;
     std::size_t places_ = 0;  // a power of two
     std::size_t count_ = 0;   // with those of no event
