@@ -154,10 +154,10 @@ void Campaign::explore(const SimulatedDisk& disk, Model model, const Expect& exp
     if (!expect.acknowledged) model.expect_little();
     judge_disk(disk, model, expect, options_.plant, seed);
     if (expect.may_be_damaged || depth >= depth_max || !SeededRandom(seed).one_in(depth == 1 ? options_.nested : 3)) return;
-    crash_recovery(disk, model, expect, depth, seed);
+    crash_recovery(disk, model, depth, seed);
 }
 
-void Campaign::crash_recovery(const SimulatedDisk& disk, const Model& model, const Expect&, unsigned depth, std::uint64_t seed) {
+void Campaign::crash_recovery(const SimulatedDisk& disk, const Model& model, unsigned depth, std::uint64_t seed) {
     const auto copy = disk.killed(seed);
     Model later = model;
     World world(*copy, options_.plant, later, mix(seed, 3));
@@ -169,7 +169,7 @@ void Campaign::crash_recovery(const SimulatedDisk& disk, const Model& model, con
             const bool power_fails = !random.one_in(3);
             where = fmt::format("(recovery's stop {}: {} {}, {}) ", stop.number, stop.what, stop.path, power_fails ? "power failed" : "killed");
             const auto left = power_fails ? copy->crash(random.next()) : killed_at(*copy, stop, random.next());
-            explore(*left, later, Expect{.power_failed = power_fails}, depth + 1, random.next());
+            explore(*left, later, owed(copy->dials(), power_fails), depth + 1, random.next());
         }
         where.clear();
     });

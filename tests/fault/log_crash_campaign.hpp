@@ -60,7 +60,7 @@ private:
     void draw_states(const Place& place, const SimulatedDisk& disk, const Model& model, const Stop& stop);
     // Judges the state, and at times the states that crashes in its recovery leave.
     void explore(const SimulatedDisk& disk, Model model, const Expect& expect, unsigned depth, std::uint64_t seed);
-    void crash_recovery(const SimulatedDisk& disk, const Model& model, const Expect& expect, unsigned depth, std::uint64_t seed);
+    void crash_recovery(const SimulatedDisk& disk, const Model& model, unsigned depth, std::uint64_t seed);
     void tell(const Place& place, const std::string& text);
 
     CampaignOptions options_;

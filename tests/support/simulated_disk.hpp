@@ -70,6 +70,7 @@ struct Dials {
 class SimulatedDisk final : public FileSystem {
 public:
     explicit SimulatedDisk(std::uint64_t seed, Dials dials = {});
+    const Dials& dials() const { return dials_; }
     SimulatedDisk(const SimulatedDisk&) = delete;
     SimulatedDisk& operator=(const SimulatedDisk&) = delete;
     ~SimulatedDisk() override;
