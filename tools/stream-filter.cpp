@@ -34,6 +34,7 @@ int main(int argc, char** argv) {
             tool.answer(made->explain());
             return nullptr;
         }
+        tool.plan().stateless = true;
         tool.plan().operator_fields = tool.fields().size();
         auto op = std::make_unique<Filter>(std::move(*made), filter);
         if (filter.quiet) {

@@ -71,6 +71,7 @@ Result<JoinType> read_type(const std::string& text) {
 Result<void> plan_inputs(Tool& tool, Arguments& a) {
     PumpPlan& plan = tool.plan();
     STREAM_TRY(plan_joined(plan, a.words.front(), a.inputs));
+    plan.time_out = PumpPlan::TimeOut::ts;
     PumpPlan::JoinedInput& left = plan.joined[0];
     PumpPlan::JoinedInput& right = plan.joined[1];
     if (a.latest) {

@@ -86,7 +86,9 @@ Result<std::unique_ptr<Operator>> build(Tool& tool, Arguments& given) {
         tool.answer(explained.empty() ? "no expression\n" : explained);
         return nullptr;
     }
-    tool.plan().operator_fields = tool.fields().size();
+    tool.plan().stateless = true;
+        tool.plan().time_out = PumpPlan::TimeOut::none;
+        tool.plan().operator_fields = tool.fields().size();
     return std::make_unique<Map>(std::move(expression), std::move(map));
 }
 

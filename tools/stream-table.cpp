@@ -150,6 +150,7 @@ Result<std::unique_ptr<Operator>> build_join(Tool& tool, Arguments& a) {
     join.memory_bytes = plan.memory;
     join.expressions = plan.expressions;
     STREAM_TRY(plan_joined(plan, a.words.front(), a.inputs));
+    plan.time_out = PumpPlan::TimeOut::ts;
     plan.later_input_first = true;
     return make_joined_tables(std::move(join));
 }

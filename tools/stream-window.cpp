@@ -170,6 +170,9 @@ int main(int argc, char** argv) {
         window.memory_bytes = plan.memory;
         window.hash_seed = Tool::table_seed();
         plan.ordered = window.wants_order();
+        plan.time_out = window.kind == WindowKind::all ? PumpPlan::TimeOut::none
+                        : window.kind == WindowKind::sliding || window.kind == WindowKind::rows ? PumpPlan::TimeOut::same
+                                                                                                : PumpPlan::TimeOut::window_end;
         plan.time_need = window.needs_time()  ? TimeNeed::required
                          : window.uses_time() ? TimeNeed::wanted
                                               : TimeNeed::none;

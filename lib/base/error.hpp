@@ -21,6 +21,7 @@ enum class ErrorKind : std::uint8_t {
     corrupt,  // stored bytes fail their checks (exit 5)
     locked,   // somebody else holds it (exit 6)
     limit,    // a limit the user can set was reached (exit 7)
+    incomplete,  // input that should be there is not: an upstream that failed, a place that is gone (exit 3)
     closed,   // the reader of our output went away (exit 141, quietly)
     stopped,  // a signal asked us to stop (exit 128 + signal)
 };

@@ -59,10 +59,12 @@ Result<void> parse_max_bad(const std::string& text, BadPolicy& policy) {
     return fail(ErrorKind::usage, "not a number of events or a share: " + stream::quoted(text), "--max-bad 100 or --max-bad 1%");
 }
 
-Result<void> BadEvents::open(BadPolicy policy, std::size_t line_max) {
+Result<void> BadEvents::open(BadPolicy policy, std::size_t line_max, std::unique_ptr<Output> into) {
     policy_ = std::move(policy);
     line_max_ = line_max;
     if (policy_.kind != BadPolicy::Kind::file) return {};
+    file_ = std::move(into);
+    if (file_ != nullptr) return {};
     auto opened = open_for_append(policy_.path);
     if (!opened) return pass_on(opened);
     file_ = std::move(*opened);
@@ -155,9 +157,11 @@ Result<void> BadEvents::long_piece(std::string_view bytes, bool last) {
 Result<void> BadEvents::flush() { return file_ != nullptr ? file_->flush() : Result<void>{}; }
 Result<void> BadEvents::close() { return file_ != nullptr ? file_->close() : Result<void>{}; }
 
-Result<void> LateEvents::open(LatePolicy policy) {
+Result<void> LateEvents::open(LatePolicy policy, std::unique_ptr<Output> into) {
     policy_ = std::move(policy);
     if (policy_.kind != LatePolicy::Kind::file) return {};
+    file_ = std::move(into);
+    if (file_ != nullptr) return {};
     auto opened = open_for_append(policy_.path);
     if (!opened) return pass_on(opened);
     file_ = std::move(*opened);

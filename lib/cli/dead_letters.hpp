@@ -32,7 +32,8 @@ Result<void> parse_max_bad(const std::string& text, BadPolicy& policy);
 class BadEvents {
 public:
     // Lines longer than `line_max` are kept as base64.
-    Result<void> open(BadPolicy policy, std::size_t line_max);
+    // `into`: where they go in place of the policy's file (in a run).
+    Result<void> open(BadPolicy policy, std::size_t line_max, std::unique_ptr<Output> into = nullptr);
 
     struct Line {
         std::string_view source;
@@ -70,7 +71,7 @@ struct LatePolicy {
 
 class LateEvents {
 public:
-    Result<void> open(LatePolicy policy);
+    Result<void> open(LatePolicy policy, std::unique_ptr<Output> into = nullptr);
     // `lateness`: how far the event was behind the newest; `missing`: how much more --lateness would
     // have kept it.
     Result<void> add(std::string_view raw, DurationNs lateness, DurationNs missing);

@@ -26,6 +26,7 @@ inline int exit_status_of(ErrorKind kind, int signal_number) {
         case ErrorKind::corrupt: return exit_corrupt;
         case ErrorKind::locked: return exit_locked;
         case ErrorKind::limit: return exit_limit;
+        case ErrorKind::incomplete: return exit_input;
         case ErrorKind::closed: return exit_signal + 13;
         case ErrorKind::stopped: return exit_signal + signal_number;
     }

@@ -31,6 +31,22 @@ std::uint64_t InputReader::line_offset() const {
     return block_offset_ + scanner_.line_begin();
 }
 
+void InputReader::again() {
+    const std::size_t begin = scanner_.line_begin();
+    lines_before_ += scanner_.lines_seen() - 1;
+    block_offset_ += begin;
+    block_.remove_prefix(begin);
+    scanner_.start(block_.data(), block_.size());
+}
+
+std::uint64_t InputReader::used_bytes() const {
+    if (format_ != nullptr) return pending_offset_ + pending_at_;
+    const std::uint64_t used = scanner_.line_next() > 0 ? block_offset_ + scanner_.line_next() : bytes_read_;
+    return std::min(used, lines_.offset());  // a newline may have been put behind the last line
+}
+
+std::uint64_t InputReader::used_lines() const { return format_ != nullptr ? text_lines_ : lines_before_ + scanner_.lines_seen(); }
+
 std::string_view InputReader::original() const {
     if (format_ == nullptr) return scanner_.line();
     const Record& record = records_[scanner_.lines_seen() - 1];
@@ -48,6 +64,7 @@ Result<InputReader::Fill> InputReader::fill() {
     switch (block->status) {
         case LineBlocks::Status::lines:
             block_offset_ = block->offset;
+            block_ = block->bytes;
             bytes_read_ = block->offset + block->bytes.size();
             scanner_.start(block->bytes.data(), block->bytes.size());
             return Fill::events;

@@ -32,6 +32,16 @@ public:
     Scanner::Outcome next() { return scanner_.next(); }
     const Scanner& scanner() const { return scanner_; }
 
+    // The line that next() gave is the next one again (its fields are found anew). Not of text formats.
+    void again();
+    // How many bytes of the source are used up: next() goes on behind them. At the end of a batch only, or of lines.
+    std::uint64_t used_bytes() const;
+    // How many lines are, and, after a restart, were before.
+    std::uint64_t used_lines() const;
+    void count_from(std::uint64_t lines) { lines_before_ = text_lines_ = lines; }
+    void whole_lines_only() { lines_.whole_lines_only(); }
+    bool is_text() const { return format_ != nullptr; }
+
     // Of the event or bad line that next() gave: its number (from 1) and byte offset in the input.
     std::uint64_t line_number() const;
     std::uint64_t line_offset() const;
@@ -69,6 +79,7 @@ private:
     BadLine bad_;
     std::uint64_t lines_before_ = 0;   // in earlier batches
     std::uint64_t block_offset_ = 0;
+    std::string_view block_;
     std::uint64_t bytes_read_ = 0;
     bool long_line_open_ = false;
 

@@ -144,7 +144,7 @@ Result<Options::Next> Options::parse(int argc, char** argv) {
         const bool attached = word.find('=') != std::string::npos || (word[1] != '-' && word.size() > 2);
         if (takes_value && !attached) {
             if (i + 1 >= argc) return fail(ErrorKind::usage, name + " needs a value", see);
-            options.back() += "=";
+            if (word[1] == '-' || argv[i + 1][0] == '\0') options.back() += "=";  // a short one takes it as it is
             options.back() += argv[++i];
         }
     }

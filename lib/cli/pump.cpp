@@ -143,6 +143,7 @@ Result<void> Pump::Impl::take(Input& input, Event& event) {
     if (sample_event.empty()) sample_event = event.raw.substr(0, 1 << 16);
     if (is_joined() && input.sample.empty()) input.sample = event.raw.substr(0, 1 << 16);
     if (position == fields_judged_after) judge_fields();
+    if (is_controlled()) [[unlikely]] tell_new();
     if (plan.pace > 0) STREAM_TRY(keep_pace(event.time));
     const bool has_time = plan.time_need != TimeNeed::none && event.time != time_before_all;
     if (!plan.ordered) {
@@ -165,6 +166,10 @@ Result<void> Pump::Impl::take(Input& input, Event& event) {
     if (plan.warn_overlap) {
         input.first_time = std::min(input.first_time, event.time);
         input.last_time = std::max(input.last_time, event.time);
+    }
+    if (is_controlled()) [[unlikely]] {
+        STREAM_TRY(advance(judged_watermark(input)));
+        return write_own_watermark();
     }
     return plan.lateness_all ? Result<void>{} : advance(time_sub(newest, plan.lateness));
 }
@@ -207,8 +212,9 @@ Result<void> Pump::Impl::flush() {
 Result<void> Pump::Impl::after_batch() {
     sink.end_run();
     STREAM_TRY(sink.take_failure());
-    if (!plan.silent && reader_is_gone(1)) return fail(ErrorKind::closed, "the reader went away");
+    if (!plan.silent && !is_ended_by_run() && reader_is_gone(1)) return fail(ErrorKind::closed, "the reader went away");
     if (progress != nullptr) tick(false);
+    if (is_controlled()) return serve_run();
     return {};
 }
 
@@ -218,12 +224,22 @@ Result<void> Pump::Impl::take_batch(Input& input) {
         const Scanner::Outcome outcome = reader.next();
         if (outcome == Scanner::Outcome::end) return {};
         if (outcome == Scanner::Outcome::bad) [[unlikely]] {
+            if (input.skip_lines > 0 && reader.line_number() <= input.skip_lines) continue;
             STREAM_TRY(unscannable(input));
             continue;
         }
         Event event;
         event.raw = reader.scanner().line();
         event.values = reader.scanner().values();
+        if (is_controlled()) [[unlikely]] {
+            auto ours = take_control_line(input, event.raw);
+            if (!ours) return pass_on(ours);
+            if (*ours) {
+                if (input.control_ended) return {};
+                continue;
+            }
+            if (input.skip_lines > 0 && reader.line_number() <= input.skip_lines) continue;
+        }
         STREAM_TRY(take(input, event));
         if (plan.line_buffered) [[unlikely]] STREAM_TRY(flush());
         if (op.is_done()) [[unlikely]] return {};
@@ -258,8 +274,10 @@ Result<bool> Pump::Impl::step(Input& input) {
             STREAM_TRY(after_batch());
             return true;
         case InputReader::Fill::would_block:
+            if (is_controlled() && !input.controlled && control->start.once) input.ended = true;  // what was there
             return false;
         case InputReader::Fill::end:
+            if (input.controlled && !input.control_ended) return tl::unexpected<Error>(broken_off(input));
             input.ended = true;
             bytes_in += input.reader->bytes_read();
             return false;
@@ -289,6 +307,7 @@ Result<bool> Pump::Impl::wait_for_inputs() {
         sooner(static_cast<int>(std::min<std::int64_t>(due / ns_per_ms + 1, 60'000)));
     }
     if (progress != nullptr) sooner(1000);
+    if (is_controlled() && control->client != nullptr) fds.push_back(control->client->fd());
     sooner(op.wait_ms());
     switch (wait_for(fds.data(), static_cast<int>(fds.size()), plan.silent ? -1 : 1, timeout)) {
         case Woken::stop:
@@ -300,6 +319,7 @@ Result<bool> Pump::Impl::wait_for_inputs() {
             STREAM_TRY(move_with_clock());
             return true;
         case Woken::input:
+            if (is_controlled()) STREAM_TRY(serve_run());
             return true;
     }
     return true;
@@ -333,13 +353,13 @@ Result<void> Pump::Impl::run_in_turn() {
     TimeNs before = time_before_all;
     std::string before_name;
     bool warned = false;
-    for (std::size_t i = 0; i < plan.files.size() && !op.is_done(); ++i) {
+    for (std::size_t i = resumed_file; i < plan.files.size() && !op.is_done() && !is_ended_by_run(); ++i) {
         auto opened = open_input(static_cast<int>(i), plan.files[i]);
         if (!opened) return pass_on(opened);
         inputs.clear();
         inputs.push_back(std::move(*opened));
         Input& input = *inputs.front();
-        while (!input.ended && !is_stopped() && !op.is_done()) {
+        while (!input.ended && !input.control_ended && !is_ended_by_run() && !is_stopped() && !op.is_done()) {
             auto more = step(input);
             if (!more) return pass_on(more);
             if (*more) {

@@ -20,6 +20,7 @@
 #include "json/fields.hpp"
 #include "json/text_format.hpp"
 #include "ops/operator.hpp"
+#include "run/epoch_sink.hpp"
 #include "time/time_parser.hpp"
 
 namespace stream {
@@ -36,6 +37,10 @@ struct PumpPlan {
     std::vector<std::string> files;  // "-" is stdin
     // Opens the input of that number; null: by its name in `files`.
     std::function<Result<std::unique_ptr<ByteSource>>(std::size_t)> open_input;
+    // In a run: one that goes on at a place (empty: at its beginning); null: files and logs, by their names.
+    std::function<Result<std::unique_ptr<PlacedSource>>(const std::string& place)> open_placed;
+    std::vector<std::uint32_t> log_partitions;  // of logs: these; empty: all
+    std::vector<std::uint64_t> log_begin;       // of a log: the first offset of each partition
     bool follow = false;
     bool follow_from_end = false;
     std::string format = "ndjson";   // or "auto": by the name's ending
@@ -88,6 +93,20 @@ struct PumpPlan {
     bool final = false;
     std::string stats_path;
     std::optional<bool> progress;  // forced on or off; unset: on a terminal
+
+    // Control lines and runs (cli/control.hpp).
+    std::string control_key;           // --control KEY
+    std::string run_name;              // what our state goes by in a run: --name, or the tool and its arguments
+    std::string run_arguments;         // for people
+    std::vector<std::string> run_paths;   // arguments that are paths, for the name
+    std::vector<std::string> by_arrival;  // options by which the result depends on arrival
+    bool stateless = false;            // nothing is carried from one event to the next
+    // What becomes of a watermark that comes, and whether our own events' times are those of the input's.
+    enum class TimeOut : std::uint8_t { same, window_end, ts, none };
+    TimeOut time_out = TimeOut::same;
+    DurationNs watermark_every = ns_per_second;  // of event time
+    bool lateness_given = false;
+    run::EpochSink* epoch_sink = nullptr;  // in a run; belongs to the operator
 
     // What fields that are expressions see.
     expr::Settings expressions;

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/control.hpp"
 #include "cli/event_time.hpp"
 #include "cli/input_reader.hpp"
 #include "cli/output_sink.hpp"
@@ -16,6 +17,7 @@
 #include "cli/pump.hpp"
 #include "expr/computed_fields.hpp"
 #include "io/output.hpp"
+#include "log/log_source.hpp"
 #include "state/snapshot.hpp"
 #include "state/spill_queue.hpp"
 
@@ -47,6 +49,16 @@ struct Pump::Impl {
         TimeNs last_time = time_before_all;
         std::string sample;                  // joins: its first event
         bool told_end = false;               // joins: the operator knows that it has ended
+
+        // Control lines (pump_control.cpp).
+        bool controlled = false;             // they come with its events
+        bool began = false;                  // $stream was there
+        bool control_ended = false;          // $end was there
+        TimeNs given = time_before_all;      // the last $watermark
+        std::string given_field;
+        std::uint64_t skip_lines = 0;        // of a text format: those that were read before
+        const log::LogSource* log = nullptr;  // where it is one
+        const PlacedSource* placed = nullptr;
     };
 
     PumpPlan plan;
@@ -204,6 +216,48 @@ struct Pump::Impl {
     Result<Merged> join_one(Input*& blocks);
     Result<void> tell_joined_watermark();
 
+    // --- control lines (pump_control.cpp) ------------------------------------------------------
+
+    std::unique_ptr<Control> control;     // null: a pipe holds events alone
+    struct Resumed {
+        int index = 0;
+        TimeNs given = time_before_all;
+        std::string given_field;
+        TimeNs newest = time_before_all;
+        std::uint64_t lines = 0;
+        std::string place;
+    };
+    std::vector<Resumed> resumed;         // of the inputs, from the saved state
+    const Resumed* resumed_of(int index) const;
+    void apply_resumed(Input& input) const;
+    Result<std::string> place_of(Input& input);
+    Error no_stream(const Input& input) const;
+    std::uint64_t resumed_file = 0;       // of several one after the other: which
+    bool state_loaded = false;
+    bool is_controlled() const { return control != nullptr; }
+    Result<void> begin_control();
+    Result<void> load_run_state();
+    // Whether the line is one of ours, which is done with then.
+    Result<bool> take_control_line(Input& input, std::string_view line);
+    Result<void> take_watermark(Input& input, const ControlLine& line);
+    Result<void> take_barrier(Input& input, std::uint64_t epoch, bool end, bool drain);
+    Result<void> pass_barrier(std::uint64_t epoch, bool end, bool drain);
+    Result<void> end_idle(std::uint64_t epoch, bool drain);
+    // What the run has asked for meanwhile.
+    Result<void> serve_run();
+    Result<void> finish_run();
+    Result<void> write_own_watermark();
+    Result<void> write_watermark(TimeNs time, const std::string& field);
+    std::string out_field() const;
+    TimeNs judged_watermark(const Input& input) const;
+    void tell_new();
+    Result<std::string> places();
+    Result<void> read_places(StateReader& reader);
+    Result<std::unique_ptr<ByteSource>> open_resumed(Input& input, const std::string& path);
+    std::string writer_of(const Input& input) const;
+    Error broken_off(const Input& input) const;
+    bool is_ended_by_run() const { return control != nullptr && control->ended; }
+
     // --- the whole run -------------------------------------------------------------------------
 
     SnapshotHeader snapshot_header() const;
@@ -211,6 +265,8 @@ struct Pump::Impl {
     Result<void> load_state();
 
     Result<void> save_state();
+    Result<void> load_payload(std::string_view payload);
+    Result<std::string> state_payload();
 
     // Compiles the fields that are expressions.
     Result<void> compute_fields();

@@ -60,10 +60,13 @@ Result<std::unique_ptr<Pump::Impl::Input>> Pump::Impl::open_input(int index, con
         if (!made) return pass_on(made);
         input->format = std::move(*made);
     }
-    Result<std::unique_ptr<ByteSource>> source = [&]() {
+    Result<std::unique_ptr<ByteSource>> source = [&]() -> Result<std::unique_ptr<ByteSource>> {
+        if (is_controlled() && control->kind_of(static_cast<std::size_t>(index)) == Control::InputKind::source) return open_resumed(*input, path);
         if (plan.open_input) return plan.open_input(static_cast<std::size_t>(index));
         if (path != "-" && log::is_log(real_file_system(), path)) {
-            return log::open_log_source(real_file_system(), path, {std::nullopt, plan.follow, plan.follow && plan.follow_from_end});
+            auto opened = log::open_log_source(real_file_system(), path, {plan.log_partitions, plan.follow, plan.follow && plan.follow_from_end, {}});
+            if (!opened) return pass_on(opened);
+            return std::unique_ptr<ByteSource>(std::move(*opened));
         }
         if (!follow || path == "-") return open_source(path);
         FollowOptions options;
@@ -78,6 +81,13 @@ Result<std::unique_ptr<Pump::Impl::Input>> Pump::Impl::open_input(int index, con
     input->reader = std::make_unique<InputReader>(display_name(path), std::move(*source), fields_of(index),
                                                   input->format.get(), plan.line_max);
     input->heard_ns = clock_ns(CLOCK_MONOTONIC);
+    input->controlled = is_controlled() && control->kind_of(static_cast<std::size_t>(index)) == Control::InputKind::pipe;
+    const bool pauses = is_controlled() && control->start.once && !control->start.drain;
+    if (input->controlled || pauses) input->reader->whole_lines_only();
+    if (const Resumed* saved = resumed_of(index); saved != nullptr) {
+        apply_resumed(*input);
+        if (input->format == nullptr && !input->controlled) input->reader->count_from(saved->lines);
+    }
     return input;
 }
 
@@ -121,7 +131,12 @@ Result<void> Pump::Impl::load_state() {
     auto loaded = load_snapshot(plan.state_dir, snapshot_header());
     if (!loaded) return pass_on(loaded);
     if (!*loaded) return {};
-    StateReader reader(**loaded);
+    return load_payload(**loaded);
+}
+
+Result<void> Pump::Impl::load_payload(std::string_view payload) {
+    StateReader reader(payload);
+    if (is_controlled()) STREAM_TRY(read_places(reader));
     newest = reader.get_i64();
     watermark = reader.get_i64();
     position = reader.get_u64();
@@ -151,7 +166,18 @@ Result<void> Pump::Impl::load_state() {
 
 Result<void> Pump::Impl::save_state() {
     if (plan.state_dir.empty()) return {};
+    auto payload = state_payload();
+    if (!payload) return pass_on(payload);
+    return save_snapshot(plan.state_dir, snapshot_header(), *payload);
+}
+
+Result<std::string> Pump::Impl::state_payload() {
     StateWriter writer;
+    if (is_controlled()) {
+        auto where = places();
+        if (!where) return where;
+        writer.put_bytes(*where);
+    }
     writer.put_i64(newest);
     writer.put_i64(watermark);
     writer.put_u64(position);
@@ -161,12 +187,12 @@ Result<void> Pump::Impl::save_state() {
     if (event_time) event_time->snapshot(writer);
     for (std::size_t i = 0; is_joined() && i < merged_times.size(); ++i) {
         writer.put_i64(i < inputs.size() ? inputs[i]->newest : time_before_all);
-        writer.put_bytes(fields_of(static_cast<int>(i)).save());
+        writer.put_bytes(plan.joined[i].fields->save());
         merged_times[i].snapshot(writer);
     }
     if (queue != nullptr) queue->snapshot(writer);
     op.snapshot(writer);
-    return save_snapshot(plan.state_dir, snapshot_header(), writer.bytes());
+    return writer.take();
 }
 
 Result<void> Pump::Impl::compute_fields() {
@@ -187,8 +213,18 @@ Result<void> Pump::Impl::compute_fields() {
 }
 
 Result<void> Pump::Impl::prepare() {
-    STREAM_TRY(bad.open(plan.bad, plan.line_max));
-    STREAM_TRY(late.open(plan.late));
+    if (plan.files.empty()) plan.files.emplace_back("-");
+    STREAM_TRY(begin_control());
+    const auto side = [&](const char* what) -> Result<std::unique_ptr<Output>> {
+        if (!is_controlled() || !control->in_run()) return nullptr;
+        return control->side_output(what);
+    };
+    auto late_side = side("late");
+    if (!late_side) return pass_on(late_side);
+    auto bad_side = side("bad");
+    if (!bad_side) return pass_on(bad_side);
+    STREAM_TRY(bad.open(plan.bad, plan.line_max, std::move(*bad_side)));
+    STREAM_TRY(late.open(plan.late, std::move(*late_side)));
     if (plan.time_need != TimeNeed::none) {
         const char* environment = ::getenv("STREAM_TIME");
         // A tool that reads text forms of time does so for the field it was told; others read the
@@ -218,10 +254,10 @@ Result<void> Pump::Impl::prepare() {
     }
     release_scanner = std::make_unique<Scanner>(fields);
     for (const PumpPlan::JoinedInput& input : plan.joined) joined_scanners.push_back(std::make_unique<Scanner>(*input.fields));
-    if (plan.files.empty()) plan.files.emplace_back("-");
     auto made = Progress::make(diagnostics, plan.progress, plan.stats_path);
     if (!made) return pass_on(made);
     progress = std::move(*made);
+    if (is_controlled()) return control->is_source() ? load_run_state() : Result<void>{};
     return load_state();
 }
 
@@ -292,14 +328,19 @@ int Pump::Impl::run() {
     auto result = prepare();
     if (!result) {
         diagnostics.say(result.error());
-        return exit_status_of(result.error().kind(), stop_signal());
+        const int status = exit_status_of(result.error().kind(), stop_signal());
+        if (is_controlled() && control->client != nullptr) control->client->bye(status, result.error().message(), result.error().kind() == ErrorKind::incomplete, false);
+        return status;
     }
     result = run_all();
-    if (!result || is_stopped()) {
+    if ((!result || is_stopped()) && !is_controlled()) {
         auto kept = op.on_stop(sink);
         if (result && !kept) result = std::move(kept);
     }
-    if (result) {
+    if (result && is_controlled()) {
+        if (is_stopped()) result = fail(ErrorKind::stopped, "stopped");
+        if (result) result = finish_run();
+    } else if (result) {
         const bool pause = !plan.state_dir.empty() && !plan.final;
         if (stopped || is_stopped()) {
             stopped = true;
@@ -311,7 +352,12 @@ int Pump::Impl::run() {
             result = pause || stopped ? save_state() : remove_snapshot(plan.state_dir);
         }
     }
-    return finish(std::move(result));
+    const std::string why = result ? std::string() : result.error().message();
+    const bool incomplete = !result && (result.error().kind() == ErrorKind::incomplete || result.error().kind() == ErrorKind::closed);
+    const bool done = result.has_value();
+    const int status = finish(std::move(result));
+    if (is_controlled() && control->client != nullptr) control->client->bye(status, why, incomplete, done);
+    return status;
 }
 
 bool Pump::Impl::all_inputs_are_streams() const {

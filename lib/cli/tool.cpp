@@ -5,6 +5,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <charconv>
 #include <clocale>
 #include <cstdlib>
@@ -139,6 +142,10 @@ void Tool::share(unsigned groups) {
         options_.flag("--line-buffered", "", "write each line at once (idle pipes are flushed anyway)", plan_.line_buffered);
     }
     if (has(shared_report)) {
+        options_.value({"--name", "", "NAME", "what our state goes by in a run (default: the tool and its arguments)", {}}, plan_.run_name);
+        options_.value({"--control", "", "KEY", "read and write control lines that end in KEY (stream-run does so by itself)", {}}, plan_.control_key);
+        options_.parsed({"--watermark-every", "", "DUR", "with control lines: how often a watermark is written, in event time (default 1s)", {}},
+                        into_duration(plan_.watermark_every));
         options_.flag("--progress", "", "show progress on stderr, also where it is no terminal", progress_);
         options_.flag("--no-progress", "", "show no progress", no_progress_);
         options_.value({"--stats", "", "FILE", "append counters to FILE as NDJSON, every 10 s and at the end", {}}, plan_.stats_path);
@@ -249,6 +256,33 @@ Result<void> Tool::check_inputs() const {
     return {};
 }
 
+// The same in each attempt, and wherever the run is started: paths are absolute, pipes have no number, and what only
+// shows something is left out.
+void Tool::name_in_run() {
+    plan_.lateness_given = lateness_given_;
+    const auto is_path = [&](const std::string& word) {
+        return std::find(plan_.files.begin(), plan_.files.end(), word) != plan_.files.end() ||
+               std::find(plan_.run_paths.begin(), plan_.run_paths.end(), word) != plan_.run_paths.end();
+    };
+    char* here = ::getcwd(nullptr, 0);
+    const std::string folder = here != nullptr ? here : "";
+    std::free(here);
+    std::string identity;
+    for (std::size_t i = 0; i < arguments_.size(); ++i) {
+        std::string word = arguments_[i];
+        plan_.run_arguments += (i == 0 ? "" : " ") + word;
+        if (word == "--stats" || word == "--name" || word == "--control") {
+            ++i;
+            continue;
+        }
+        if (word == "--progress" || word == "--no-progress" || word == "--line-buffered") continue;
+        if (word.starts_with("/dev/fd/")) word = "<()";
+        else if (word != "-" && !word.starts_with('/') && is_path(word)) word = folder + "/" + word;
+        identity += word + '\n';
+    }
+    if (plan_.run_name.empty()) plan_.run_name = fmt::format("{}-{:016x}", name_, hash64(identity, 0));
+}
+
 int Tool::run(int argc, char** argv, const std::function<Result<std::unique_ptr<Operator>>()>& build) {
     if (const auto done = parse(argc, argv)) return *done;
     try {
@@ -274,6 +308,7 @@ int Tool::run(int argc, char** argv, const std::function<Result<std::unique_ptr<
         const std::string given = options_.given({"--state", "--final", "--late", "--bad", "--max-bad", "--max-line",
                                                   "--memory", "--spill-max", "--line-buffered", "--progress",
                                                   "--no-progress", "--stats", "--idle"});
+        name_in_run();
         plan_.state_identity += (plan_.state_identity.empty() || given.empty() ? "" : " ") + given;
         Pump pump(plan_, **op, fields_, diagnostics_);
         int status = pump.run();

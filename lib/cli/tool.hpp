@@ -69,6 +69,7 @@ private:
     int usage(const Error& error);
     int print(const std::string& text);
     Result<void> check_inputs() const;
+    void name_in_run();
 
     std::string name_;
     Options options_;

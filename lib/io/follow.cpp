@@ -12,7 +12,9 @@
 #include "io/decompress.hpp"
 #include "io/fd.hpp"
 #include "io/followed_file.hpp"
+#include "io/given_bytes.hpp"
 #include "io/name_watch.hpp"
+#include "io/place_search.hpp"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -23,7 +25,10 @@
 #include <chrono>
 #include <cstring>
 #include <deque>
+#include <iterator>
 #include <optional>
+#include <span>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -46,9 +51,11 @@ ReadOutcome data(std::size_t size) { return {ReadOutcome::Status::data, size}; }
 class FollowSource final : public ByteSource {
 public:
     FollowSource(const std::string& path, FollowOptions options)
-        : path_(path), options_(std::move(options)), watch_(path) {}
+        : path_(path), options_(std::move(options)), watch_(path) {
+        if (options_.places || options_.resume) given_.enable();
+    }
 
-    // The file that is there now, if there is one.
+    // The file that is there now, if there is one; or the place where reading goes on.
     Result<void> start();
 
     Result<ReadOutcome> read(std::span<char> into) override;
@@ -56,9 +63,14 @@ public:
     int poll_fd() const override { return watch_.fd(); }
     int wait_ms() const override { return options_.poll_ms; }
     std::uint64_t raw_position() const override {
+        if (earlier_) return earlier_->raw_position();
         return files_.empty() ? 0 : files_.front().file.delivered();
     }
-    std::uint64_t raw_size() const override { return files_.empty() ? 0 : files_.front().file.size_seen(); }
+    std::uint64_t raw_size() const override {
+        if (earlier_) return earlier_->raw_size();
+        return files_.empty() ? 0 : files_.front().file.size_seen();
+    }
+    Result<std::optional<FilePlace>> place_at(std::uint64_t count) override { return given_.place_at(count); }
     bool is_regular() const override { return false; }
     bool is_followed() const override { return true; }
 
@@ -70,12 +82,16 @@ private:
         std::string line;          // of a straggler: the beginning of a very long line
     };
 
+    Result<void> check_file() const;
+    Result<void> resume(const FilePlace& place);
+    Result<Held> hold(const FilePart& part);
     Result<void> look_at_name();
     std::optional<Held> open_file(const std::string& path);
     void take_in(std::optional<Held> held);
     bool is_known(Identity identity) const;
     Result<void> look_refused(int error_number);
 
+    Result<std::optional<ReadOutcome>> read_earlier(std::span<char> into);
     Result<std::optional<ReadOutcome>> read_file(std::span<char> into);
     void read_stragglers();
     bool take_lines(Held& held);
@@ -85,6 +101,8 @@ private:
     ReadOutcome deliver(std::span<const char> into, std::size_t size);
     ReadOutcome deliver_ready(std::span<char> into);
     void end_line(FollowedFile& file);
+    void make_ready(const FileLifePtr& life, std::uint64_t file_end, std::string_view line, bool was_left,
+                    bool newline);
 
     void report(const FollowedFile::Look& look, std::uint64_t position);
     void say(const std::string& sentence) const {
@@ -94,8 +112,10 @@ private:
     std::string path_;
     FollowOptions options_;
     NameWatch watch_;
-    std::deque<Held> files_;        // the one being read, then those that bore the name after it
-    std::vector<Held> stragglers_;  // left, but perhaps still written to
+    GivenBytes given_;
+    std::optional<PartReader> earlier_;  // resumed: files to be read before any other
+    std::deque<Held> files_;             // the one being read, then those that bore the name after it
+    std::vector<Held> stragglers_;       // left, but perhaps still written to
     Clock::time_point stragglers_looked_at_;
     bool last_look_ = false;   // the first file ended after the next one was seen to have bytes
     bool overflowed_ = false;  // files may have borne the name unseen
@@ -114,7 +134,7 @@ Result<void> check_kind(const std::string& path, const struct stat& status) {
                 "leave out --follow: a pipe is read until its writer closes it");
 }
 
-Result<void> FollowSource::start() {
+Result<void> FollowSource::check_file() const {
     const OwnedFd fd = open_fd(path_, O_RDONLY | O_NONBLOCK);
     if (!fd.is_open()) {
         if (errno == ENOENT) return {};
@@ -133,15 +153,76 @@ Result<void> FollowSource::start() {
                                 quoted_name(path_)),
                     "leave out --follow");
     }
-    STREAM_TRY(look_at_name());
-    if (options_.from_end && !files_.empty()) return files_.front().file.skip_to_end();
     return {};
+}
+
+Result<void> FollowSource::start() {
+    STREAM_TRY(check_file());
+    const bool goes_on = options_.resume.has_value();
+    if (goes_on && (options_.resume->inode != 0 || !options_.resume->is_empty()))
+        return resume(*options_.resume);
+    STREAM_TRY(look_at_name());
+    if (goes_on || !options_.from_end || files_.empty()) return {};
+    FollowedFile& file = files_.front().file;
+    STREAM_TRY(file.skip_to_end());
+    given_.start_at(file.life(), file.position());
+    return {};
+}
+
+// Compressed siblings, and what comes before them, are read to their end; the others may still be written to.
+Result<void> FollowSource::resume(const FilePlace& place) {
+    auto found = find_place(path_, place, [this] { watch_.drain(); });
+    if (!found) return pass_on(found);
+    if (found->gap && options_.on_resume_gap == OnGap::fail) return gap_failure(*found->gap);
+    if (found->gap) say(*found->gap + ": going on with what is there");
+
+    std::vector<FilePart>& parts = found->parts;
+    const auto is_compressed = [](const FilePart& part) { return part.source->life()->compressed; };
+    const auto in_order =
+        std::find_if(parts.begin(), parts.end(), [](const FilePart& part) { return !part.left; });
+    const auto followed =
+        std::find_if(parts.rbegin(), std::make_reverse_iterator(in_order), is_compressed).base();
+    std::vector<FilePart> earlier;
+    for (auto part = parts.begin(); part != parts.end(); ++part) {
+        const bool ends = part->left ? is_compressed(*part) : part < followed;
+        FileLifePtr life = part->source->life();
+        const std::uint64_t offset = part->offset;
+        const bool left = part->left;
+        if (ends) {
+            earlier.push_back(std::move(*part));
+        } else {
+            auto held = hold(*part);
+            if (!held) return pass_on(held);
+            life = held->file.life();
+            if (left) stragglers_.push_back(*std::move(held));
+            if (!left) files_.push_back(*std::move(held));
+        }
+        if (left) given_.start_left(life, offset);
+        if (!left && part == in_order) given_.start_at(life, offset);
+    }
+    if (!earlier.empty()) earlier_.emplace(std::move(earlier), given_, true);
+    return {};
+}
+
+Result<FollowSource::Held> FollowSource::hold(const FilePart& part) {
+    const FileLifePtr& life = part.source->life();
+    struct stat status;
+    if (::fstat(life->fd->get(), &status) != 0) return system_failure("open", part.path, errno);
+    const int watch = watch_.watch_file(life->fd->get());
+    Held held{FollowedFile(life->fd, path_, status, place_window), watch, Clock::now(), {}};
+    STREAM_TRY(held.file.start_at(part.offset));
+    return held;
 }
 
 Result<ReadOutcome> FollowSource::read(std::span<char> into) {
     STREAM_CHECK(!into.empty());
     if (!ready_.empty()) return deliver_ready(into);
     STREAM_TRY(look_at_name());
+    if (earlier_) {
+        auto outcome = read_earlier(into);
+        if (!outcome) return pass_on(outcome);
+        if (*outcome) return **outcome;
+    }
     if (Clock::now() - stragglers_looked_at_ >= straggler_pause) {
         read_stragglers();
         if (!ready_.empty()) return deliver_ready(into);
@@ -154,25 +235,35 @@ Result<ReadOutcome> FollowSource::read(std::span<char> into) {
     return ReadOutcome{ReadOutcome::Status::would_block, 0};
 }
 
+Result<std::optional<ReadOutcome>> FollowSource::read_earlier(std::span<char> into) {
+    auto outcome = earlier_->read(into);
+    if (!outcome) return pass_on(outcome);
+    if (outcome->status == ReadOutcome::Status::data) return deliver(into, outcome->size);
+    earlier_.reset();
+    return std::nullopt;
+}
+
 // Nothing if all there is was read.
 Result<std::optional<ReadOutcome>> FollowSource::read_file(std::span<char> into) {
     while (!files_.empty()) {
+        FollowedFile& file = files_.front().file;
         if (!files_.front().line.empty()) {
-            ready_ = std::exchange(files_.front().line, {});
+            make_ready(file.life(), file.delivered(), std::exchange(files_.front().line, {}), false, false);
             return deliver_ready(into);
         }
-        FollowedFile& file = files_.front().file;
         const std::uint64_t position = file.position();
         auto look = file.look(into);
         if (!look) return pass_on(look);
         report(*look, position);
         if (look->found == Found::data) {
             last_look_ = false;
+            given_.add(file.life(), file.delivered(), look->size, look->size, false);
             return deliver(into, look->size);
         }
         if (look->found == Found::restarted) {
             last_look_ = false;
             end_line(file);
+            given_.end_life(file.life_of_unfinished());
             if (!ready_.empty()) return deliver_ready(into);
             continue;
         }
@@ -236,7 +327,8 @@ bool FollowSource::take_lines(Held& held) {
         if (look->found != Found::data) return look->found == Found::nothing;
         held.line.append(block_, 0, look->size);
         taken += look->size;
-        if (held.line.back() == '\n') ready_ += std::exchange(held.line, {});
+        if (held.line.back() != '\n') continue;
+        make_ready(held.file.life(), held.file.delivered(), std::exchange(held.line, {}), true, false);
     }
     return true;
 }
@@ -244,8 +336,10 @@ bool FollowSource::take_lines(Held& held) {
 // The end of what was taken of it is the end of a line.
 void FollowSource::drop_straggler(std::size_t index) {
     Held& held = stragglers_[index];
+    const FileLifePtr& life = held.file.life_of_unfinished();
     held.line += held.file.take_unfinished();
-    if (!held.line.empty()) ready_ += held.line + '\n';
+    if (!held.line.empty()) make_ready(life, life->bytes.end, held.line, true, true);
+    given_.drop(life);
     watch_.forget_file(held.watch);
     stragglers_.erase(stragglers_.begin() + static_cast<std::ptrdiff_t>(index));
 }
@@ -253,8 +347,17 @@ void FollowSource::drop_straggler(std::size_t index) {
 // A last line without a newline is complete where its file is.
 void FollowSource::end_line(FollowedFile& file) {
     STREAM_CHECK(ready_.empty());
-    ready_ = file.take_unfinished();
-    if (in_line_ || !ready_.empty()) ready_ += '\n';
+    const std::string rest = file.take_unfinished();
+    const FileLifePtr& life = file.life_of_unfinished();
+    make_ready(life, life->bytes.end, rest, false, in_line_ || !rest.empty());
+}
+
+// Puts the bytes of the file before `file_end` behind what is to be delivered.
+void FollowSource::make_ready(const FileLifePtr& life, std::uint64_t file_end, std::string_view line,
+                              bool was_left, bool newline) {
+    ready_ += line;
+    if (newline) ready_ += '\n';
+    given_.add(life, file_end, line.size(), line.size() + (newline ? 1 : 0), was_left);
 }
 
 ReadOutcome FollowSource::deliver(std::span<const char> into, std::size_t size) {
@@ -325,7 +428,8 @@ std::optional<FollowSource::Held> FollowSource::open_file(const std::string& pat
     errno = 0;
     if (!S_ISREG(status.st_mode) || is_known(FollowedFile::identity_of(status))) return std::nullopt;
     const int watch = watch_.watch_file(fd.get());
-    return Held{FollowedFile(std::move(fd), path_, status), watch, {}, {}};
+    const std::size_t window = given_.is_enabled() ? place_window : place_edge;
+    return Held{FollowedFile(std::make_shared<OwnedFd>(std::move(fd)), path_, status, window), watch, {}, {}};
 }
 
 void FollowSource::take_in(std::optional<Held> held) {
@@ -351,6 +455,7 @@ void FollowSource::take_in(std::optional<Held> held) {
         stragglers_.erase(straggler);
         return;
     }
+    if (!given_.has_start()) given_.start_at(held->file.life(), 0);
     files_.push_back(std::move(*held));
 }
 

@@ -6,13 +6,15 @@
 // is complete: a newline is put in.
 #pragma once
 
+#include "base/error.hpp"
+#include "io/file_place.hpp"
+#include "io/source.hpp"
+
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
-
-#include "base/error.hpp"
-#include "io/source.hpp"
 
 namespace stream {
 
@@ -22,8 +24,17 @@ struct FollowOptions {
     // Called with a sentence for a person when bytes went away unread ("100 bytes of access.log were
     // cut off before they were read").
     std::function<void(const std::string&)> on_gap;
+
+    // Notes what place_at() needs; without it there are no places.
+    bool places = false;
+    // Goes on there (from_end means nothing then, and places are noted). Where the file of that name isn't
+    // the place's any more its rotated siblings are searched, as open_source_at() does, and read up to the
+    // file of that name.
+    std::optional<FilePlace> resume;
+    OnGap on_resume_gap = OnGap::fail;  // skip: on_gap is told
 };
 
+// ErrorKind::data: a gap at the place where reading was to go on, not skipped.
 // The file need not exist yet.
 Result<std::unique_ptr<ByteSource>> open_followed(const std::string& path, FollowOptions options);
 

@@ -10,11 +10,13 @@
 
 #include "base/error.hpp"
 #include "io/fd.hpp"
+#include "io/given_bytes.hpp"
 
 #include <sys/stat.h>
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <utility>
@@ -25,13 +27,17 @@ class FollowedFile {
 public:
     using Identity = std::pair<std::uint64_t, std::uint64_t>;  // device, inode
 
-    // An open regular file. `name` is for messages.
-    FollowedFile(OwnedFd fd, std::string name, const struct stat& status);
+    // An open regular file. `name` is for messages; at least `window` of the bytes last read are kept in
+    // mind.
+    FollowedFile(std::shared_ptr<OwnedFd> fd, std::string name, const struct stat& status,
+                 std::size_t window = place_edge);
 
     static Identity identity_of(const struct stat& status) { return {status.st_dev, status.st_ino}; }
 
     // Starts after the last newline of what is there now.
     Result<void> skip_to_end();
+    // Starts there: what is before it was read already.
+    Result<void> start_at(std::uint64_t position);
 
     struct Look {
         enum class Found : std::uint8_t {
@@ -53,34 +59,36 @@ public:
     // The beginning of a line that was read but not handed on.
     std::string take_unfinished() { return std::exchange(unfinished_, {}); }
 
-    int fd() const { return fd_.get(); }
+    int fd() const { return fd_->get(); }
     Identity identity() const { return identity_; }
     const std::string& name() const { return name_; }
-    std::uint64_t position() const { return position_; }                        // of what was read
-    std::uint64_t delivered() const { return position_ - unfinished_.size(); }  // of what was handed on
+    std::uint64_t position() const { return life_->bytes.end; }                  // of what was read
+    std::uint64_t delivered() const { return position() - unfinished_.size(); }  // of what was handed on
+    // Another one once look() said that it was restarted; what take_unfinished() gives then is the end of the
+    // one before.
+    const FileLifePtr& life() const { return life_; }
+    const FileLifePtr& life_of_unfinished() const { return looked_at_; }
     std::uint64_t size_seen() const { return size_seen_; }
     bool is_empty_now() const;
 
 private:
     Result<bool> is_unchanged(std::uint64_t size) const;
     Result<bool> same_bytes(std::string_view kept, std::uint64_t position) const;
-    void remember(std::string_view bytes);
+    void begin_life();
     Result<Look> take_back(std::uint64_t size);
     Result<Look> shrunk_or_rewritten(std::uint64_t size);
     Look hand_over(std::span<char> into, std::size_t fresh);
     std::size_t skip_hole(std::span<char> fresh);
     tl::unexpected<Error> read_failure() const;
 
-    static constexpr std::size_t fingerprint_size = 1024;
-
-    OwnedFd fd_;
+    std::shared_ptr<OwnedFd> fd_;
     std::string name_;
     Identity identity_;
-    std::uint64_t position_ = 0;
+    std::size_t window_;
+    FileLifePtr life_;       // the first and the last bytes that were read are in it
+    FileLifePtr looked_at_;  // as it was before the last look
     std::uint64_t size_seen_ = 0;
-    std::string head_;        // the file's first bytes, as read
-    std::string tail_;        // the last bytes before position_
-    std::string unfinished_;  // the bytes before position_ that were not handed on: no newline in them
+    std::string unfinished_;  // the bytes before position() that were not handed on: no newline in them
     bool at_start_ = true;    // nothing but zeros was read
 };
 

@@ -53,7 +53,7 @@ Result<LineBlocks::Block> LineBlocks::next() {
                 in_long_line_ = false;
                 return Block{Status::long_end, {}, offset_};
             }
-            if (begin_ < end_) {  // a last line without a newline
+            if (begin_ < end_ && !whole_only_) {  // a last line without a newline
                 buffer_[end_] = '\n';
                 const std::size_t length = end_ - begin_;
                 Block block = lines_up_to(++end_);

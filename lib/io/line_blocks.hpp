@@ -34,6 +34,11 @@ public:
     };
     Result<Block> next();
 
+    // A last line without its '\n' is not handed out: whoever wrote it was stopped, or has not finished.
+    void whole_lines_only() { whole_only_ = true; }
+    // Of what was handed out the end, in the input.
+    std::uint64_t offset() const { return offset_; }
+
     // Makes every read return at most this many bytes (tests).
     void limit_reads(std::size_t bytes) { read_max_ = bytes; }
 
@@ -49,6 +54,7 @@ private:
     std::size_t end_ = 0;      // of the bytes read
     std::size_t searched_ = 0;  // no newline in [begin_, searched_)
     std::uint64_t offset_ = 0;  // of begin_
+    bool whole_only_ = false;
     bool at_end_ = false;
     bool in_long_line_ = false;
     bool first_ = true;

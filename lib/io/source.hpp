@@ -4,14 +4,16 @@
 // went away while it does.
 #pragma once
 
+#include "base/error.hpp"
+#include "io/file_place.hpp"
+
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
-
-#include "base/error.hpp"
 
 namespace stream {
 
@@ -40,10 +42,27 @@ public:
     virtual std::uint64_t raw_position() const = 0;
     virtual std::uint64_t raw_size() const { return 0; }
 
+    // Where reading would go on behind the first `count` of the bytes that read() has given since the source
+    // was opened (or resumed), all of them in the order in which they came, also a newline that the source
+    // put in at a change of file (behind it reading goes on after the end of the file before). The caller
+    // asks for ends of lines, or for what ended without one; never for less than it asked for before. Nothing
+    // for a source that cannot be resumed, or was not opened to be. ErrorKind::io: bytes read before could
+    // not be read again; ErrorKind::limit: too many files ended between `count` and what was read.
+    virtual Result<std::optional<FilePlace>> place_at([[maybe_unused]] std::uint64_t count) {
+        return std::nullopt;
+    }
+
     // A regular file, read at will: never waited for, never read ahead by a merge.
     virtual bool is_regular() const = 0;
     // Grows without end (--follow): its last line is not complete until its newline is there.
     virtual bool is_followed() const { return false; }
+};
+
+// A source that is no file, and can be resumed where a text of its own says.
+class PlacedSource : public ByteSource {
+public:
+    // Behind the first `count` of the bytes that read() has given.
+    virtual std::string place_text(std::uint64_t count) const = 0;
 };
 
 }  // namespace stream

@@ -4,8 +4,8 @@
 #pragma once
 
 #include <memory>
-#include <optional>
 #include <string>
+#include <vector>
 
 #include "base/error.hpp"
 #include "io/file_system.hpp"
@@ -15,14 +15,23 @@
 namespace stream::log {
 
 struct LogSourceOptions {
-    std::optional<std::uint32_t> partition;  // all of them where it is not said
+    std::vector<std::uint32_t> partitions;  // empty: all
     bool follow = false;    // never ends: what is appended later comes too
     bool from_end = false;  // only that
+    // Where to go on, of each partition that is read: what places_at() gave.
+    std::vector<std::uint64_t> resume;
+};
+
+class LogSource : public ByteSource {
+public:
+    // The next offset of each partition of the log once `delivered` of the bytes that read() gave are used up, which
+    // end a record. At most what the last few reads gave lies behind.
+    virtual Result<std::vector<std::uint64_t>> places_at(std::uint64_t delivered) const = 0;
 };
 
 // Errors as LogReader::open(). Records that retention took away before they were read are ErrorKind::io
 // when their turn comes.
-Result<std::unique_ptr<ByteSource>> open_log_source(FileSystem& files, const std::string& folder, const LogSourceOptions& options);
+Result<std::unique_ptr<LogSource>> open_log_source(FileSystem& files, const std::string& folder, const LogSourceOptions& options);
 
 // Wakes who waits for a log to grow. fd() is to be polled (POLLIN); -1: there is nothing to poll, look now and then
 // (wait_ms()). drain() takes what it told, before the log is looked at.

@@ -98,6 +98,13 @@ FileHeader Manifest::segment_header(std::uint32_t partition, const SegmentEntry&
     return {FileKind::segment, segment.id, header_.log_id, partition, segment.base, segment.cuts};
 }
 
+std::uint64_t Manifest::published(std::string_view run, std::string_view sink) const {
+    for (const RunEntry& one : runs_) {
+        if (one.run == run && one.sink == sink) return one.epoch;
+    }
+    return 0;
+}
+
 SegmentEntry* Manifest::find(std::uint32_t partition, std::uint64_t id) {
     for (SegmentEntry& segment : partitions_[partition]) {
         if (segment.id == id) return &segment;
@@ -318,9 +325,15 @@ Result<void> Manifest::append(const std::string& entry) {
     frame.raw = static_cast<std::uint32_t>(entry.size());
     std::string bytes;
     append_frame(bytes, frame, entry);
-    STREAM_TRY(file_->write_at(bytes, length_));
+    if (auto written = file_->write_at(bytes, length_); !written) {  // no room: nothing of it is to be there
+        unsure_ = !file_->truncate(length_) || !file_->sync();
+        return written;
+    }
+    unsure_ = true;
     STREAM_TRY(file_->sync());
-    return read_on(true, 0);
+    STREAM_TRY(read_on(true, 0));
+    unsure_ = false;
+    return {};
 }
 
 std::string facts_of(const SegmentEntry& segment) {

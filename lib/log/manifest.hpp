@@ -91,7 +91,7 @@ public:
     Result<void> move_segment(std::uint32_t partition, std::uint64_t id, const std::string& archive);
     // What excision did: how many records, when (append_time of the entry).
     Result<void> note_excision(std::uint64_t records, std::uint64_t segments);
-    // Published by a run (exactly-once): every record below `sequence` counts, those of its frames too.
+    // Published by a run (exactly-once): every record below `sequence` is durable and counts, those of its frames too.
     Result<void> publish_run(const std::string& run, const std::string& sink, std::uint64_t epoch, std::uint64_t sequence);
 
     const LogConfig& config() const { return config_; }
@@ -113,6 +113,14 @@ public:
     };
     // The newest of each run and sink.
     const std::vector<RunEntry>& runs() const { return runs_; }
+    // Its epoch; 0: none.
+    std::uint64_t published(std::string_view run, std::string_view sink) const;
+    // Whether a whole frame may count: any but one of an epoch that nothing says was published.
+    bool is_published(const FrameHeader& frame) const {
+        return (frame.flags & frame_of_epoch) == 0 || frame.batch_end() <= run_sequence_ || frame.batch_first() < durable_sequence_;
+    }
+    // After a failed call: whether what it was to append may be on the disk.
+    bool is_unsure() const { return unsure_; }
     std::uint64_t excisions() const { return excisions_; }
     // Folders that segments were ever archived in.
     const std::vector<std::string>& archives() const { return archives_; }
@@ -142,6 +150,7 @@ private:
     std::uint32_t chain_ = 0;
     std::uint64_t durable_sequence_ = 0;
     std::uint64_t run_sequence_ = 0;
+    bool unsure_ = false;
     std::uint64_t excisions_ = 0;
     std::vector<RunEntry> runs_;
     std::vector<std::string> archives_;

@@ -34,6 +34,12 @@ struct Piece {
     bool is_known() const { return order != UINT64_MAX; }
 };
 
+struct RunSaid {
+    std::uint64_t epoch = 0;
+    std::uint64_t sequence = 0;
+    std::string text;
+};
+
 class Rebuilder {
 public:
     Rebuilder(FileSystem& files, const std::string& folder, const SalvagedEntries& old) : files_(files), folder_(folder), old_(old) {}
@@ -67,13 +73,22 @@ private:
         }
         if (pieces_.empty()) return fail(ErrorKind::corrupt, folder_ + "/manifest: it does not begin with what the log is");
         if (kind == "epoch") epoch_ = std::max(epoch_, entry_.number("epoch").value_or(0));
-        if (kind == "run") runs_.emplace(entry_.number("sequence").value_or(0), text);
+        if (kind == "run") take_run(text);
         if (kind == "excise" && std::find(verbatim_.begin(), verbatim_.end(), text) == verbatim_.end()) verbatim_.push_back(text);
         const auto p = entry_.number("partition");
         const auto id = entry_.id("id");
         if (!p || *p >= pieces_.size() || !id) return {};
         take_about_segment(kind, text, static_cast<std::uint32_t>(*p), *id);
         return {};
+    }
+
+    // The newest of each run and sink; it has the greatest sequence number of them, too.
+    void take_run(const std::string& text) {
+        const auto epoch = entry_.number("epoch");
+        const auto sequence = entry_.number("sequence");
+        if (!epoch || !sequence) return;
+        RunSaid& newest = runs_[{entry_.text("run"), entry_.text("sink")}];
+        if (newest.text.empty() || newest.epoch < *epoch) newest = {*epoch, *sequence, text};
     }
 
     void take_about_segment(const std::string& kind, const std::string& text, std::uint32_t p, std::uint64_t id) {
@@ -257,7 +272,10 @@ private:
         STREAM_CHECK(read_file_header(bytes, again, chain) == nullptr);
         lines_.insert(lines_.begin(), create_);
         lines_.insert(lines_.end(), verbatim_.begin(), verbatim_.end());
-        for (const auto& [sequence, text] : runs_) lines_.push_back(text);
+        std::vector<RunSaid> runs;
+        for (const auto& [name, newest] : runs_) runs.push_back(newest);
+        std::sort(runs.begin(), runs.end(), [](const RunSaid& a, const RunSaid& b) { return a.sequence < b.sequence; });
+        for (const RunSaid& run : runs) lines_.push_back(run.text);
         for (std::size_t i = 0; i < lines_.size(); ++i) {
             FrameHeader frame;
             frame.type = FrameType::manifest;
@@ -288,7 +306,7 @@ private:
     JsonEntry entry_;
     std::string create_;
     std::vector<std::string> verbatim_;
-    std::set<std::pair<std::uint64_t, std::string>> runs_;  // in the order of their sequence numbers
+    std::map<std::pair<std::string, std::string>, RunSaid> runs_;  // by run and sink
     std::vector<std::map<std::uint64_t, Piece>> pieces_;   // of each partition, by id
     std::map<std::uint64_t, Facts> before_;                // of the segment before that one
     std::map<std::uint64_t, std::uint64_t> read_sequence_;

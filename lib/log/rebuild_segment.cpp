@@ -24,13 +24,14 @@ void keep_all(const Batch& batch, SegmentWriter& out) {
 }
 
 // Which frames of the file are to be in the new one.
-Result<std::vector<GoodFrame>> choose_frames(SegmentReader& reader, const SegmentEntry& segment) {
+Result<std::vector<GoodFrame>> choose_frames(SegmentReader& reader, const Manifest& manifest, const SegmentEntry& segment) {
     std::vector<GoodFrame> frames;
     auto size = reader.size();
     if (!size) return pass_on(size);
     const std::uint64_t limit = std::min(*size, segment.bytes);
-    auto read = salvage_segment(reader, limit, [&](const GoodFrame& frame, const Batch&) -> Result<void> {
-        frames.push_back(frame);
+    auto read = salvage_segment(reader, limit, [&](const GoodFrame& frame, const Batch& batch) -> Result<void> {
+        // Of one that was sealed to be repaired, the end may be of an epoch that was never published.
+        if (manifest.is_published(batch.header)) frames.push_back(frame);
         return {};
     });
     if (!read) return pass_on(read);
@@ -41,13 +42,14 @@ Result<std::vector<GoodFrame>> choose_frames(SegmentReader& reader, const Segmen
     return frames;
 }
 
-Result<void> copy_frames(FileSystem& files, const std::string& path, const FileHeader& header, const SegmentEntry& segment, SegmentWriter& out) {
+Result<void> copy_frames(FileSystem& files, const std::string& path, const Manifest& manifest, const FileHeader& header, const SegmentEntry& segment,
+                         SegmentWriter& out) {
     auto there = files.open_if_there(path, Open::read);
     if (!there) return pass_on(there);
     if (*there == nullptr) return {};
     auto reader = SegmentReader::open_damaged(files, path, header);
     if (!reader) return pass_on(reader);
-    auto frames = choose_frames(*reader, segment);
+    auto frames = choose_frames(*reader, manifest, segment);
     if (!frames) return pass_on(frames);
     for (const GoodFrame& frame : *frames) {
         reader->go_to(frame.place);
@@ -80,7 +82,7 @@ Result<SegmentEntry> rebuild_segment(FileSystem& files, const std::string& folde
     by.rewritten = true;
     auto out = SegmentWriter::begin(files, folder, manifest, partition, by);
     if (!out) return pass_on(out);
-    STREAM_TRY(copy_frames(files, segment_path(folder, partition, segment), manifest.segment_header(partition, segment), segment, *out));
+    STREAM_TRY(copy_frames(files, segment_path(folder, partition, segment), manifest, manifest.segment_header(partition, segment), segment, *out));
     STREAM_TRY(out->finish());
     STREAM_TRY(files.sync_folder(folder_of(segment_path(folder, partition, by))));
     by.bytes = out->bytes();

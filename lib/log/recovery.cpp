@@ -118,17 +118,23 @@ private:
                     fmt::format("stream-log verify {} tells all of it", folder_));
     }
 
-    // Frames of a run count once it has published them.
-    bool is_published(const FrameHeader& h) const { return (h.flags & frame_of_epoch) == 0 || h.batch_end() <= manifest_.run_sequence(); }
-
     Result<void> accept() {
         if (actives_.size() > 1) return accept_batches();
         Active& active = actives_.front();
         sequence_ = active.begin.offset;
+        std::uint64_t durable = 0;
+        for (const Found& frame : active.frames) durable = std::max(durable, frame.header.durable_sequence);
         for (const Found& frame : active.frames) {
-            if (frame.header.sequence != frame.header.offset || !is_published(frame.header)) break;
+            // Frames of a run count once it has published them.
+            const bool is_published = manifest_.is_published(frame.header) || frame.header.batch_first() < durable;
+            if (frame.header.sequence != frame.header.offset || !is_published) break;
             sequence_ = frame.header.end_offset();
             ++active.accepted;
+        }
+        if (sequence_ < manifest_.durable_sequence()) {
+            return fail(ErrorKind::corrupt, fmt::format("{}: offsets {} to {}, which were durable, are gone", active.path, sequence_,
+                                                        manifest_.durable_sequence() - 1),
+                        fmt::format("stream-log verify {} tells all of it", folder_));
         }
         return {};
     }
@@ -159,7 +165,7 @@ private:
                 Parts& parts = batches[frame.header.batch_first()];
                 parts.there += frame.header.records;
                 parts.whole = frame.header.batch_records;
-                parts.published = parts.published && is_published(frame.header);
+                parts.published = parts.published && manifest_.is_published(frame.header);
             }
         }
         sequence_ = std::max(begin, durable);

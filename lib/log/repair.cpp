@@ -244,7 +244,7 @@ private:
                 end = std::max(end, part.header.durable_sequence);
                 auto& [there, whole] = batches[part.header.batch_first()];
                 there += part.header.records;
-                whole = counts(part.header) ? part.header.batch_records : UINT64_MAX;
+                whole = manifest_->is_published(part.header) ? part.header.batch_records : UINT64_MAX;
             }
         }
         for (auto batch = batches.lower_bound(end); batch != batches.end() && batch->first == end; batch = batches.lower_bound(end)) {
@@ -253,8 +253,6 @@ private:
         }
         return end;
     }
-
-    bool counts(const FrameHeader& h) const { return (h.flags & frame_of_epoch) == 0 || h.batch_end() <= manifest_->run_sequence(); }
 
     // Groups may know of records that nothing else tells of any more: their offsets are not given twice.
     Result<std::vector<std::uint64_t>> least_ends() {
@@ -322,7 +320,7 @@ private:
         end.chain = active.begin_chain;
         end.offset = entry->base;
         for (const Part& part : active.parts) {
-            if (part.header.batch_end() > sequence || !counts(part.header)) break;
+            if (part.header.batch_end() > sequence) break;
             end.length = part.end;
             end.chain = part.header.next_chain();
             end.offset = part.end_offset;

@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "base/check.hpp"
-#include "base/text.hpp"
 #include "io/zstd_block.hpp"
 #include "log/batch.hpp"
 #include "log/recovery.hpp"
@@ -16,6 +15,15 @@
 namespace stream::log {
 
 namespace {
+
+constexpr std::size_t write_block = 1 << 20;
+
+// What makes a batch an epoch of a run.
+struct Publication {
+    const std::string& run;
+    const std::string& sink;
+    std::uint64_t epoch;
+};
 
 // A frame whose payload is ready; where it goes is known under the lock.
 struct Frame {
@@ -204,14 +212,17 @@ struct LogWriter::Impl {
     }
 
     // Writes the partition's frames behind `head`'s end; changes `next`, which becomes the head.
-    Result<void> write_frames(std::uint32_t p, HeadState& next, TimeNs now) {
+    Result<void> write_frames(std::uint32_t p, HeadState& next, TimeNs now, std::uint16_t flags) {
         Partition& partition = partitions[p];
         PartitionHead& end = next.partitions[p];
         Ack ack{p, end.offset, end.offset};
         out.clear();
-        const std::uint64_t from = end.length;
+        std::uint64_t at = end.length;
+        partition.written = true;
+        partition.written_from = at;
         for (Frame& frame : partition.frames) {
             FrameHeader& h = frame.header;
+            h.flags |= flags;
             h.offset = end.offset;
             h.file_id = end.segment;
             h.epoch = manifest.epoch();
@@ -223,17 +234,20 @@ struct LogWriter::Impl {
             h.batch_before = static_cast<std::uint32_t>(frame.first);
             h.batch_records = static_cast<std::uint32_t>(batch_records);
             append_frame(out, h, frame.stored);
+            frame.stored = {};
             end.chain = h.next_chain();
             end.offset += h.records;
-            end.length = from + out.size();
+            end.length = at + out.size();
             end.max_time = std::max(end.max_time, h.max_time);
             end.keep_time = std::max(end.keep_time, keep_time_of(h));
+            if (out.size() < write_block) continue;
+            STREAM_TRY(partition.file->write_at(out, at));
+            at += out.size();
+            out.clear();
         }
         ack.last = end.offset - 1;
         acks.push_back(ack);
-        partition.written = true;
-        partition.written_from = from;
-        return partition.file->write_at(out, from);
+        return out.empty() ? Result<void>() : partition.file->write_at(out, at);
     }
 
     // A write failed (no room, a limit): nothing of the batch is to be there.
@@ -253,11 +267,12 @@ struct LogWriter::Impl {
         if (!marked || failed || !head_file.write(head)) failed = Error(ErrorKind::io, folder + ": what a failed write left could not be taken back");
     }
 
-    Result<void> append_batch(TimeNs now) {
+    // `publication`: the batch is an epoch, and to be published; may be null.
+    Result<void> append_batch(TimeNs now, const Publication* publication) {
         for (std::uint32_t p = 0; p < partitions.size(); ++p) {
             if (!partitions[p].builder.empty()) close_frame(partitions[p]);
         }
-        if (batch_records == 0) return {};
+        if (batch_records == 0 && publication == nullptr) return {};
         if (batch_records > UINT32_MAX) return fail(ErrorKind::limit, "a batch of more than 4,294,967,295 records");
         for (std::uint32_t p = 0; p < partitions.size(); ++p) {
             partitions[p].written = false;
@@ -267,12 +282,13 @@ struct LogWriter::Impl {
         next.sequence += batch_records;
         for (std::uint32_t p = 0; p < partitions.size(); ++p) {
             if (partitions[p].frames.empty()) continue;
-            auto written = write_frames(p, next, now);
+            auto written = write_frames(p, next, now, publication != nullptr ? frame_of_epoch : std::uint16_t{0});
             if (written) continue;
             take_back();
             return written;
         }
-        if (options.sync) STREAM_TRY(sync_batch(next));
+        if (options.sync || publication != nullptr) STREAM_TRY(sync_batch(next));
+        if (publication != nullptr) STREAM_TRY(say_published(*publication, next.sequence));
         ++next.writes;
         next.manifest_length = manifest.length();
         next.epoch = manifest.epoch();
@@ -283,6 +299,15 @@ struct LogWriter::Impl {
         }
         head = std::move(next);
         return {};
+    }
+
+    // Everything below `sequence` is durable. From here on it counts, though no reader sees it before head says so.
+    Result<void> say_published(const Publication& publication, std::uint64_t sequence) {
+        auto said = manifest.publish_run(publication.run, publication.sink, publication.epoch, sequence);
+        if (said) return {};
+        if (manifest.is_unsure()) failed = Error(ErrorKind::io, said.error().message());
+        else take_back();
+        return said;
     }
 
     Result<void> sync_batch(HeadState& next) {
@@ -301,12 +326,13 @@ struct LogWriter::Impl {
         return {};
     }
 
-    Result<void> commit_locked() {
+    Result<void> append_locked(const Publication* publication) {
         STREAM_TRY(catch_up(false));
+        if (publication != nullptr && publication->epoch <= manifest.published(publication->run, publication->sink)) return {};
         STREAM_TRY(check_expected());
         const TimeNs now = files.now_ns();
         STREAM_TRY(filter_keys(now));
-        STREAM_TRY(append_batch(now));
+        STREAM_TRY(append_batch(now, publication));
         if (filter != nullptr && !keyed.empty()) STREAM_TRY(filter->appended(head));
         if (expected) expected = head.partitions[0].offset;
         if (sealed && sealed_action) {
@@ -323,6 +349,19 @@ struct LogWriter::Impl {
             }
         }
         return {};
+    }
+
+    Result<std::span<const Ack>> append_pending(const Publication* publication) {
+        acks.clear();
+        if (failed) return fail(failed->kind(), failed->message());
+        if (publication == nullptr && batch_records + keyed.size() == 0) return std::span<const Ack>();
+        auto lock = files.lock(folder + "/LOCK", true);
+        if (!lock) return pass_on(lock);
+        auto done = append_locked(publication);
+        if (!done && filter != nullptr) filter->dropped();
+        drop();
+        if (!done) return pass_on(done);
+        return std::span<const Ack>(acks);
     }
 };
 
@@ -383,49 +422,13 @@ Result<void> LogWriter::add(std::uint32_t partition, std::string_view record, Ti
     return {};
 }
 
-Result<std::span<const Ack>> LogWriter::commit() {
-    Impl& impl = *impl_;
-    impl.acks.clear();
-    if (impl.failed) return fail(impl.failed->kind(), impl.failed->message());
-    if (pending_records() == 0) return std::span<const Ack>();
-    auto lock = impl.files.lock(impl.folder + "/LOCK", true);
-    if (!lock) return pass_on(lock);
-    auto done = impl.commit_locked();
-    if (!done && impl.filter != nullptr) impl.filter->dropped();
-    impl.drop();
-    if (!done) return pass_on(done);
-    return std::span<const Ack>(impl.acks);
+Result<std::span<const Ack>> LogWriter::commit() { return impl_->append_pending(nullptr); }
+
+Result<std::span<const Ack>> LogWriter::publish(const std::string& run, const std::string& sink, std::uint64_t epoch) {
+    const Publication publication{run, sink, epoch};
+    return impl_->append_pending(&publication);
 }
 
-Result<void> create_log(FileSystem& files, const std::string& folder, const LogConfig& config) {
-    auto made = files.make_folder(folder);
-    if (!made) return pass_on(made);
-    const std::size_t slash = folder.find_last_of('/', folder.find_last_not_of('/'));
-    STREAM_TRY(files.sync_folder(slash == std::string::npos ? "." : slash == 0 ? "/" : folder.substr(0, slash)));
-    auto lock = files.lock(folder + "/LOCK", true);
-    if (!lock) return pass_on(lock);
-    if (is_log(files, folder)) return fail(ErrorKind::usage, folder + " is a log already");
-    auto names = files.list(folder);
-    if (!names) return pass_on(names);
-    for (const std::string& name : *names ? **names : std::vector<std::string>{}) {
-        if (name == "LOCK" || name == "segments" || name.starts_with("manifest.tmp-")) continue;  // what a creation that was killed leaves
-        return fail(ErrorKind::usage, fmt::format("{} is a folder with something else in it ({})", folder, stream::quoted(name)), "a log has a folder of its own");
-    }
-    auto segments = files.make_folder(folder + "/segments");
-    if (!segments) return pass_on(segments);
-    STREAM_TRY(files.sync_folder(folder));
-    auto manifest = Manifest::create(files, folder, config);
-    if (!manifest) return pass_on(manifest);
-    return {};
-}
-
-bool is_log(FileSystem& files, const std::string& folder) {
-    auto file = files.open_if_there(folder + "/manifest", Open::read);
-    return file && *file != nullptr;
-}
-
-std::uint32_t partition_of(std::string_view key, std::uint32_t partitions) {
-    return static_cast<std::uint32_t>(hash64(key, 0) % partitions);
-}
+std::uint64_t LogWriter::published(const std::string& run, const std::string& sink) const { return impl_->manifest.published(run, sink); }
 
 }  // namespace stream::log

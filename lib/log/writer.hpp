@@ -5,6 +5,7 @@
 //     auto writer = LogWriter::open(files, folder, {});
 //     writer->add(partition, record, time);      // any number of times
 //     auto acks = writer->commit();              // durable; or nothing of it counts
+// A run (exactly once) calls publish() in place of commit(), at the end of each epoch.
 #pragma once
 
 #include <cstdint>
@@ -39,7 +40,7 @@ struct Ack {
     std::uint64_t last = 0;  // inclusive
 };
 
-// The keys of records that were appended (log/keys.hpp): asked by commit(), under the lock.
+// The keys of records that were appended (log/keys.hpp): asked by commit() and publish(), under the lock.
 class KeyFilter {
 public:
     virtual ~KeyFilter() = default;
@@ -76,16 +77,23 @@ public:
     // lives until the next call. After ErrorKind::io nothing was appended, or (a sync failed) nobody knows until
     // the next open; further calls fail.
     Result<std::span<const Ack>> commit();
-    // Forgets what was added since the last commit().
+    // The newest epoch that the run published through the sink, as of the last look under the lock; 0: none.
+    std::uint64_t published(const std::string& run, const std::string& sink) const;
+    // Appends what was added as an epoch (from 1 on) of a run: as commit() does, but always synced, and all of it
+    // counts at once by one entry of the manifest that says the epoch, too. One that is not newer than published(),
+    // asked under the lock, is not appended again: what was added is dropped. Without records it is said all the
+    // same. All of it lies in one segment of each partition, which may become longer than config() says.
+    Result<std::span<const Ack>> publish(const std::string& run, const std::string& sink, std::uint64_t epoch);
+    // Forgets what was added since the last commit() or publish().
     void drop_pending();
     std::uint64_t duplicates() const;  // records that the filter did not find new
     // Belongs to the caller.
     void set_key_filter(KeyFilter* filter);
-    // Called at each commit that sealed a segment, with the lock held (retention).
+    // Called at each commit() or publish() that sealed a segment, with the lock held (retention).
     void on_sealed(std::function<Result<void>(Manifest&)> action);
 
     // At the end: what went wrong after the last batch was appended (retention at a seal), if anything did. What
-    // commit() acknowledged counts all the same.
+    // was acknowledged counts all the same.
     Result<void> finish() const;
     // What recovery found at open, in words, for stderr; empty for nothing.
     const std::string& remark() const;

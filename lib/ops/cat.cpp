@@ -93,4 +93,34 @@ Result<void> Cat::on_caught_up(Sink& sink) {
     return {};
 }
 
+void Cat::snapshot(StateWriter& writer) const {
+    writer.put_u64(events_);
+    writer.put_u8(static_cast<std::uint8_t>((caught_up_ ? 1 : 0) | (done_ ? 2 : 0)));
+    writer.put_u64(last_.size());
+    for (const Held& held : last_) {
+        writer.put_varint(static_cast<std::uint64_t>(held.input));
+        writer.put_i64(held.time);
+        writer.put_u64(held.position);
+        writer.put_bytes(held.raw);
+    }
+}
+
+Result<void> Cat::restore(StateReader& reader) {
+    events_ = reader.get_u64();
+    const std::uint8_t flags = reader.get_u8();
+    caught_up_ = (flags & 1) != 0;
+    done_ = (flags & 2) != 0;
+    const std::uint64_t count = reader.get_u64();
+    for (std::uint64_t i = 0; i < count && reader.ok(); ++i) {
+        Held held{};
+        held.input = static_cast<int>(reader.get_varint());
+        held.time = reader.get_i64();
+        held.position = reader.get_u64();
+        held.raw = reader.get_bytes();
+        last_bytes_ += held.raw.size() + sizeof(Held);
+        last_.push_back(std::move(held));
+    }
+    return reader.check("the lines that wait");
+}
+
 }  // namespace stream

@@ -31,6 +31,8 @@ public:
     Result<void> on_event(int input, const Event& event, Sink& sink) override;
     Result<void> on_caught_up(Sink& sink) override;
     bool is_done() const override { return done_; }
+    void snapshot(StateWriter& writer) const override;
+    Result<void> restore(StateReader& reader) override;
 
 private:
     struct Held {

@@ -69,7 +69,7 @@ public:
     Result<void> on_watermark(TimeNs watermark, Sink& sink) override;
 
     // What may be passed on once on_watermark(watermark) returned: nothing older will be written.
-    TimeNs output_watermark(TimeNs watermark) const;
+    TimeNs output_watermark(TimeNs watermark) const override;
 
     void snapshot(StateWriter& writer) const override;
     Result<void> restore(StateReader& reader) override;

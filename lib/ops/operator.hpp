@@ -81,6 +81,9 @@ public:
     // Whether the operator wants no more events, whatever may come (`--to`).
     virtual bool is_done() const { return false; }
 
+    // What is promised of our own events once the input's watermark is `watermark`: none older is written any more.
+    virtual TimeNs output_watermark(TimeNs watermark) const { return watermark; }
+
     // The whole state, and back. restore() is called at most once, before any event.
     virtual void snapshot(StateWriter& writer) const { (void)writer; }
     virtual Result<void> restore(StateReader& reader) {

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# The direction of the layers, read from the includes: base <- io, time <- json <- expr, log, state <- ops <- cli <-
+# The direction of the layers, read from the includes: base <- io, time <- json <- expr, control, log, state <- ops, run <- cli <-
 # tools. Operators know no other operator. A third-party library is included in two files at most.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
@@ -25,11 +25,13 @@ may_use() { # LAYER: what it may include, itself among them
         time) echo base time ;;
         json) echo base io time json ;;
         expr) echo base io time json expr ;;
+        control) echo base time json control ;;
+        run) echo base io time json run ;;
         log) echo base io time json expr log ;;
         state) echo base io time json state ;;
         ops) echo base time json expr log state ops ;;
-        cli) echo base io time json expr log state ops cli ;;
-        tools) echo base io time json expr log state ops cli ;;
+        cli) echo base io time json expr control log state ops run cli ;;
+        tools) echo base io time json expr control log state ops run cli ;;
         *) return 1 ;;
     esac
 }

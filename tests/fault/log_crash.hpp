@@ -60,6 +60,8 @@ GivenRecord some_record(World& world, std::size_t size);
 std::vector<GivenRecord> some_batch(World& world, std::size_t records, std::size_t size);
 // add(), commit(), and what the acknowledgement says is compared.
 void append(World& world, log::LogWriter& writer, std::vector<GivenRecord> batch, bool sync = true);
+// add(), publish(), and what the acknowledgement and published() say is compared.
+void publish(World& world, log::LogWriter& writer, const std::string& run, const std::string& sink, std::uint64_t epoch, std::vector<GivenRecord> batch);
 // Begins the upkeep, does it, and it is done.
 void do_upkeep(World& world, Upkeep upkeep);
 // Sequence numbers of the records in sealed segments that `which` is true of.
@@ -81,8 +83,8 @@ struct Expect {
 // What is on the disk after the crash, and after recovery and more. A broken promise is a Violation.
 // `model` becomes what the disk, not yet recovered, is known to hold where the power failed.
 void judge_disk(const SimulatedDisk& disk, Model& model, const Expect& expect, const std::string& plant, std::uint64_t seed);
-// What readers of a living log may see at any time.
-void judge_living(SimulatedDisk& disk, const Model& model);
+// What readers of a living log may see at any time. Up to which sequence number they do.
+std::uint64_t judge_living(SimulatedDisk& disk, const Model& model);
 // Throws where a file holds a secret, as it is or compressed.
 void judge_secrets(SimulatedDisk& disk, const Model& model);
 

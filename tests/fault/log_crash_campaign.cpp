@@ -110,6 +110,14 @@ void Campaign::run(const Scenario& scenario, std::uint64_t seed) {
 void Campaign::draw_states(const Place& place, const SimulatedDisk& disk, const Model& model, const Stop& stop) {
     const std::uint64_t here = mix(place.seed, stop.number);
     const std::uint64_t draws = place.scenario.share == 0 ? (options_.draws + 2) / 3 : options_.draws;
+    Model shown = model;
+    try {  // the living log, once at each stop; the disk is only read
+        const auto living = disk.killed(mix(here, 0));
+        shown.note_shown(judge_living(*living, model));
+    } catch (const Violation& violation) {
+        tell({place.scenario, place.seed, place.what}, fmt::format("{} ({} {}): {}", place.scenario.name, stop.what, stop.path, violation.text));
+        return;
+    }
     for (std::uint64_t draw = 0; draw < draws; ++draw) {
         if (options_.only_draw >= 0 && draw != static_cast<std::uint64_t>(options_.only_draw)) continue;
         const std::uint64_t seed = mix(here, draw);
@@ -125,12 +133,7 @@ void Campaign::draw_states(const Place& place, const SimulatedDisk& disk, const 
             for (const auto& [path, bytes] : files_of(*left)) fmt::print("  {} {}\n", path, bytes.size());
         }
         try {
-            // The living log, once at each stop; the disk is only read.
-            if (draw == 0) {
-                const auto living = disk.killed(seed);
-                judge_living(*living, model);
-            }
-            explore(*left, model, owed(dials_of(place.seed), draw != 0), 1, seed);
+            explore(*left, shown, owed(dials_of(place.seed), draw != 0), 1, seed);
         } catch (const Violation& violation) {
             tell({place.scenario, place.seed, fmt::format("{} --draw {}", place.what, draw)},
                  fmt::format("{} ({} {}, {}): {}", place.scenario.name, stop.what, stop.path, draw == 0 ? "killed" : "power failed", violation.text));

@@ -43,7 +43,8 @@ public:
             if (expect_.may_be_damaged) return;
             model_.created = model_.creating = false;
         } else {
-            model_.created = true;
+            // What a killed creation made may be in the page cache alone.
+            model_.created = model_.created || expect_.power_failed;
             judge_secrets(*disk_, model_);
             judge_kept();
             if (!model_.needs_repair) judge_reading();
@@ -61,12 +62,16 @@ private:
         const std::uint64_t changes = disk_->changes();
         read_ = read_all(files_, model_.folder);
         if (disk_->changes() != changes) throw Violation{"a reader wrote to the disk"};
+        const auto manifest = ok(log::Manifest::load(files_, model_.folder), "Manifest::load");
         try {
             model_.judge(read_, !expect_.power_failed && expect_.acknowledged, expect_.acknowledged);
+            model_.judge_runs(read_, manifest);
         } catch (Violation& violation) {
             throw Violation{"a reader, before any recovery: " + violation.text};
         }
-        if (expect_.power_failed) model_.settle(read_);
+        if (!expect_.power_failed) return;
+        model_.settle(read_);
+        model_.settle_runs(manifest);
     }
 
     void judge_kept() {
@@ -80,10 +85,11 @@ private:
 
     void judge_recovery() {
         const auto before = files_of(*disk_, model_.folder);
-        static_cast<void>(ok(log::LogWriter::open(files_, model_.folder, {}), "LogWriter::open (recovery)"));
+        const auto writer = std::make_unique<log::LogWriter>(ok(log::LogWriter::open(files_, model_.folder, {}), "LogWriter::open (recovery)"));
         const SeenLog seen = read_all(files_, model_.folder);
         try {
             model_.judge(seen, !expect_.power_failed && expect_.acknowledged, expect_.acknowledged);
+            model_.judge_runs(seen, writer->manifest());
         } catch (Violation& violation) {
             throw Violation{"after recovery: " + violation.text};
         }
@@ -138,6 +144,7 @@ private:
         const SeenLog seen = read_all(files_, later.folder);
         try {
             later.judge(seen, true);
+            later.judge_runs(seen, ok(log::Manifest::load(files_, later.folder), "Manifest::load"));
             judge_secrets(*disk_, later);
         } catch (Violation& violation) {
             throw Violation{"after going on: " + violation.text};
@@ -145,7 +152,9 @@ private:
         if (expect_.names_are_lost) return;
         const auto crashed = disk_->crash(random_.next());
         try {
-            later.judge(read_all(*crashed, later.folder), true);
+            const SeenLog left = read_all(*crashed, later.folder);
+            later.judge(left, true);
+            later.judge_runs(left, ok(log::Manifest::load(*crashed, later.folder), "Manifest::load"));
             judge_secrets(*crashed, later);
             for (const auto& [name, moves] : later.groups) later.judge_group(name, group_on(*crashed, later, name).state());
         } catch (Violation& violation) {
@@ -201,11 +210,13 @@ void judge_disk(const SimulatedDisk& disk, Model& model, const Expect& expect, c
     }
 }
 
-void judge_living(SimulatedDisk& disk, const Model& model) {
-    if (!model.created || model.needs_repair) return;
+std::uint64_t judge_living(SimulatedDisk& disk, const Model& model) {
+    if (!model.created || model.needs_repair) return 0;
     Seam files(disk, "unlockable");
     try {
-        model.judge(read_all(files, model.folder), true);
+        const SeenLog seen = read_all(files, model.folder);
+        model.judge(seen, true);
+        return seen.sequence;
     } catch (Violation& violation) {
         throw Violation{"a reader beside the writer: " + violation.text};
     } catch (const OperationFailed& failed) {

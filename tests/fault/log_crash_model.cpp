@@ -52,6 +52,21 @@ void Model::settle(const SeenLog& seen) {
     }
 }
 
+void Model::settle_runs(const log::Manifest& manifest) {
+    for (auto& [name, run] : runs) {
+        run.done = manifest.published(name.first, name.second);
+        run.is_under_way = false;
+    }
+}
+
+void Model::note_shown(std::uint64_t sequence) {
+    for (const auto& [name, run] : runs) {
+        if (!run.is_under_way || run.last.records.empty() || sequence < run.last.end) continue;
+        acknowledged_ = std::max(acknowledged_, run.last.end);
+        durable_ = std::max(durable_, run.last.end);
+    }
+}
+
 void Model::begin(Upkeep what) {
     for (const auto* list : {&what.must_go, &what.may_go, &what.go_later}) {
         for (const std::uint64_t sequence : *list) {
@@ -84,6 +99,7 @@ void Model::expect_little() {
     secrets.clear();
     must_be_kept.clear();
     groups.clear();
+    runs.clear();
 }
 
 void Model::judge_records(const SeenLog& seen, std::vector<bool>& present) const {
@@ -135,6 +151,23 @@ void Model::judge(const SeenLog& seen, bool acknowledged_counts, bool durable_co
     if (upkeep && upkeep->name == "compact") judge_tombstones(present, seen.sequence);
 }
 
+void Model::judge_runs(const SeenLog& seen, const log::Manifest& manifest) const {
+    for (const auto& [name, run] : runs) {
+        const std::uint64_t published = manifest.published(name.first, name.second);
+        const auto broken = [&](std::string_view why) {
+            return Violation{fmt::format("run {}, sink {}: {}; epoch {} is published, {} was{}; the log ends at sequence {}", name.first, name.second, why,
+                                         published, run.done,
+                                         run.is_under_way ? fmt::format(", {} (sequences {} to {}) was under way", run.last.number, run.last.first, run.last.end) : "",
+                                         seen.sequence)};
+        };
+        if (published != run.done && !(run.is_under_way && published == run.last.number)) throw broken("another epoch");
+        if (!run.is_under_way) continue;
+        if (seen.sequence > run.last.first && seen.sequence < run.last.end) throw broken("a part of an epoch");
+        if (run.last.records.empty()) continue;
+        if ((published == run.last.number) != (seen.sequence >= run.last.end)) throw broken("its records are not what it says");
+    }
+}
+
 void Model::judge_prefixes(const std::vector<bool>& present, std::uint64_t end) const {
     std::vector<bool> begun(config.partitions);
     for (std::uint64_t s = 0; s < end; ++s) {
@@ -181,6 +214,7 @@ std::uint64_t Model::hash() const {
         for (const auto& position : moves.before.positions) all += fmt::format(" {}", position.value_or(UINT64_MAX));
         all += fmt::format("{} {} {}", moves.before.generation, moves.before.batch.has_value(), moves.after.has_value());
     }
+    for (const auto& [name, run] : runs) all += fmt::format("{} {} {} {}", name.first, name.second, run.done, run.is_under_way ? run.last.number : 0);
     return hash64(all, secrets.size());
 }
 

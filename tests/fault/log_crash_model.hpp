@@ -67,6 +67,21 @@ struct GroupMoves {
     std::optional<log::GroupState> after;  // of a change that is under way
 };
 
+// An epoch of a run, given to publish(): with records [first, end) by sequence number, if it counts.
+struct GivenEpoch {
+    std::uint64_t number = 0;
+    std::vector<GivenRecord> records;
+    std::uint64_t first = 0;
+    std::uint64_t end = 0;
+};
+
+// What a run published through one sink.
+struct RunMoves {
+    std::uint64_t done = 0;      // the newest epoch that is known to count
+    GivenEpoch last;             // given last
+    bool is_under_way = false;   // it counts, or nothing of it
+};
+
 class Model {
 public:
     log::LogConfig config;
@@ -79,6 +94,7 @@ public:
     std::vector<std::string> secrets;       // of what is done
     std::vector<std::string> must_be_kept;  // bytes that recovery cut: in a segment yet, or in quarantine
     std::map<std::string, GroupMoves> groups;
+    std::map<std::pair<std::string, std::string>, RunMoves> runs;  // by run and sink
 
     // A batch goes to commit(), in the order of add().
     void give(std::vector<GivenRecord> batch);
@@ -87,6 +103,9 @@ public:
     void all_is_durable() { durable_ = acknowledged_; }
     // The log was recovered, or is on a platter: what it holds is what counts from now on.
     void settle(const SeenLog& seen);
+    void settle_runs(const log::Manifest& manifest);
+    // A reader of the living log showed so much: an epoch that it showed is on the disk.
+    void note_shown(std::uint64_t sequence);
     void begin(Upkeep what);
     void finish_upkeep(bool at_once);  // else it was done again later
     // The ring or a retention may take it from now on.
@@ -97,6 +116,8 @@ public:
     // Whether the log that was seen keeps the promises; throws a Violation. `acknowledged_counts`: nothing
     // acknowledged may be missing (the processes died); else only nothing durable (the power failed).
     void judge(const SeenLog& seen, bool acknowledged_counts, bool durable_counts = true) const;
+    // Each epoch is there, whole, where the manifest says it; nothing of it else.
+    void judge_runs(const SeenLog& seen, const log::Manifest& manifest) const;
     void judge_group(const std::string& name, const log::GroupState& state) const;
 
     const std::vector<GivenRecord>& records() const { return records_; }

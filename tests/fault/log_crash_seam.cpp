@@ -51,6 +51,8 @@ const std::vector<Plant>& plants() {
         {"drop-segment-truncate", "append-several"},
         // Done in another way.
         {"early-head", "append-several"},
+        {"early-head", "publish"},
+        {"late-run-entry", "publish"},
         {"no-rename", "create"},
         {"remove-first", "retain"},
         {"remove-first", "archive"},
@@ -67,6 +69,7 @@ public:
     Result<void> write_at(std::string_view bytes, std::uint64_t position) override {
         if (seam_.planted("remove-first") && kind_of(path_) == "manifest") seam_.remove_early(path_, bytes);
         seam_.tell("write", path_, bytes, position);
+        if (kind_of(path_) == "manifest") seam_.wrote_run_entry_ = has(bytes, "{\"entry\":\"run\"");
         auto written = file_->write_at(bytes, position);
         if (!written || kind_of(path_) != "head") return written;
         for (auto& sync : std::exchange(seam_.delayed_, {})) STREAM_TRY(sync());
@@ -75,7 +78,8 @@ public:
     Result<void> sync() override {
         const std::string_view kind = kind_of(path_);
         if (seam_.planted(fmt::format("drop-{}-sync", kind))) return {};
-        if (seam_.planted("early-head") && kind == "segment") {
+        const bool is_run_entry = kind == "manifest" && seam_.wrote_run_entry_;
+        if ((seam_.planted("early-head") && kind == "segment") || (seam_.planted("late-run-entry") && is_run_entry)) {
             seam_.delayed_.push_back([&seam = seam_, path = path_]() -> Result<void> {
                 auto again = seam.disk_.open_if_there(path, Open::write);
                 if (!again || *again == nullptr) return {};

@@ -52,13 +52,10 @@ std::vector<GivenRecord> some_batch(World& world, std::size_t records, std::size
     return batch;
 }
 
-void append(World& world, log::LogWriter& writer, std::vector<GivenRecord> batch, bool sync) {
-    Model& model = world.model;
-    const std::uint64_t first = model.records().size();
-    for (const GivenRecord& record : batch) ok(writer.add(record.partition, record.bytes, record.time), "add");
-    model.give(std::move(batch));
-    const auto acks = ok(writer.commit(), "commit");
-    model.acknowledge(sync);
+namespace {
+
+// The acknowledgements are of the model's records from `first` on.
+void check_acks(const Model& model, std::uint64_t first, std::span<const log::Ack> acks) {
     std::map<std::uint32_t, log::Ack> expected;
     for (std::uint64_t i = first; i < model.records().size(); ++i) {
         const GivenRecord& record = model.records()[i];
@@ -73,6 +70,51 @@ void append(World& world, log::LogWriter& writer, std::vector<GivenRecord> batch
         }
     }
 }
+
+}  // namespace
+
+void append(World& world, log::LogWriter& writer, std::vector<GivenRecord> batch, bool sync) {
+    Model& model = world.model;
+    const std::uint64_t first = model.records().size();
+    for (const GivenRecord& record : batch) ok(writer.add(record.partition, record.bytes, record.time), "add");
+    model.give(std::move(batch));
+    const auto acks = ok(writer.commit(), "commit");
+    model.acknowledge(sync);
+    check_acks(model, first, acks);
+}
+
+void publish(World& world, log::LogWriter& writer, const std::string& run, const std::string& sink, std::uint64_t epoch, std::vector<GivenRecord> batch) {
+    Model& model = world.model;
+    RunMoves& moves = model.runs[{run, sink}];
+    for (const GivenRecord& record : batch) ok(writer.add(record.partition, record.bytes, record.time), "add");
+    const std::uint64_t first = model.records().size();
+    const bool is_new = epoch > moves.done;
+    if (is_new) {
+        moves.last = {epoch, batch, first, first + batch.size()};
+        moves.is_under_way = true;
+        model.give(std::move(batch));
+    }
+    const auto acks = ok(writer.publish(run, sink, epoch), "publish");
+    if (is_new) {
+        model.acknowledge(true);
+        moves.done = epoch;
+        moves.is_under_way = false;
+    }
+    check_acks(model, first, acks);
+    const std::uint64_t published = writer.published(run, sink);
+    if (published != moves.done) throw Violation{fmt::format("published() is {} and not {}", published, moves.done)};
+}
+
+namespace {
+
+// What a restart does: the last epoch of each run again, whether it was published or not.
+void publish_again(World& world, log::LogWriter& writer) {
+    for (auto& [name, moves] : world.model.runs) {
+        if (moves.last.number != 0) publish(world, writer, name.first, name.second, moves.last.number, moves.last.records);
+    }
+}
+
+}  // namespace
 
 void do_upkeep(World& world, Upkeep upkeep) {
     world.model.begin(std::move(upkeep));
@@ -143,16 +185,20 @@ void go_on(World& world) {
     Model& model = world.model;
     if (!model.created && !log::is_log(world.files, model.folder)) {
         ok(log::create_log(world.files, model.folder, model.config), "create_log");
+        model.created = true;
     }
-    model.created = true;
-    model.creating = false;
     if (model.upkeep && (model.needs_repair || world.random.one_in(2))) {
         ok(model.upkeep->again(world.files, model.folder), model.upkeep->name + " again");
         model.finish_upkeep(false);
     }
     auto writer = open_writer(world);
+    model.created = true;
+    model.creating = false;
     model.settle(read_all(world.disk, model.folder));
+    model.settle_runs(writer.manifest());
+    if (!model.runs.empty() && world.random.one_in(2)) publish_again(world, writer);
     for (int i = 0; i < 2; ++i) append(world, writer, some_batch(world, 1 + world.random.below(4), 300));
+    publish_again(world, writer);
     if (model.upkeep) {
         ok(model.upkeep->again(world.files, model.folder), model.upkeep->name + " again");
         model.finish_upkeep(false);

@@ -10,12 +10,14 @@
 
 #include "base/text.hpp"
 #include "cli/exit_status.hpp"
+#include "cli/log/append_in_run.hpp"
 #include "cli/log/place.hpp"
 #include "cli/log/raw_input.hpp"
 #include "log/maintain.hpp"
 #include "log/writer.hpp"
 #include "ops/log_append.hpp"
 #include "ops/log_keys.hpp"
+#include "run/client.hpp"
 
 namespace stream {
 
@@ -100,6 +102,11 @@ void retain_when_sealed(const std::string& folder, log::LogWriter& writer) {
 }
 
 Result<void> check_appending(const LogArguments& arguments) {
+    const run::Environment environment = run::Environment::read();
+    if (!environment.folder.empty()) {
+        const char* never = arguments.raw ? "--raw" : arguments.ack ? "--ack" : arguments.expect_offset ? "--expect-offset" : !arguments.sync ? "--sync none" : nullptr;
+        if (never != nullptr) return fail(ErrorKind::usage, std::string(never) + " has no meaning in a run: an epoch is appended whole, once it is committed");
+    }
     if (auto field = check_one_field("--idempotency-key", arguments.idempotency_key); !field) return field;
     if (arguments.within > 0 && arguments.idempotency_key.empty()) {
         return fail(ErrorKind::usage, "--within goes with --idempotency-key FIELD");
@@ -108,6 +115,37 @@ Result<void> check_appending(const LogArguments& arguments) {
         return fail(ErrorKind::usage, "--expect-offset and --idempotency-key do not go together");
     }
     return {};
+}
+
+// As a sink of a run.
+Result<std::unique_ptr<Operator>> append_in_run(Tool& tool, const LogArguments& arguments, const log::LogConfig& config, log::LogWriter writer,
+                                                std::unique_ptr<LogKeys> keys) {
+    PumpPlan& plan = tool.plan();
+    auto sink = std::make_unique<RunAppend>(std::move(writer));
+    plan.files.assign(arguments.words.begin() + 2, arguments.words.end());
+    plan.run_paths.push_back(arguments.folder());
+    if (config.partitions > 1 && !config.by.empty()) {
+        auto field = parse_plain_field(config.by);
+        if (!field) return pass_on(field);
+        sink->partition_by(*field, tool.fields());
+    }
+    if (keys != nullptr) {
+        auto field = parse_plain_field(arguments.idempotency_key);
+        if (!field) return pass_on(field);
+        LogKeys* const known = keys.get();
+        const auto hash = [known](std::string_view key) { return known->hash(key); };
+        const auto save = [known, &tool] {
+            auto saved = known->save();
+            if (!saved) tool.diagnostics().say("keys are not saved: " + saved.error().message());
+        };
+        sink->drop_repeats(*field, tool.fields(), {std::move(keys), hash, save});
+    }
+    plan.operator_fields = tool.fields().size();
+    plan.time_field = config.time;
+    plan.time_need = TimeNeed::guessed;
+    plan.silent = true;
+    plan.epoch_sink = sink.get();
+    return sink;
 }
 
 }  // namespace
@@ -136,6 +174,7 @@ Result<std::unique_ptr<Operator>> append_to_log(Tool& tool, const LogArguments& 
     STREAM_TRY(check_same_config(tool.options(), arguments, *wanted, config));
     if (!writer->remark().empty()) tool.diagnostics().say(writer->remark());
     retain_when_sealed(arguments.folder(), *writer);
+    if (!run::Environment::read().folder.empty()) return append_in_run(tool, arguments, config, std::move(*writer), std::move(*keys));
 
     LogAppendOptions append;
     append.ack = arguments.ack;

@@ -11,6 +11,7 @@
 #include "cli/log/record_output.hpp"
 #include "cli/signals.hpp"
 #include "log/log_source.hpp"
+#include "ops/cat.hpp"
 
 namespace stream {
 
@@ -140,6 +141,35 @@ Result<int> read_log(Tool& tool, const LogArguments& arguments) {
     if (!result) return pass_on(result);
     if (!closed) return pass_on(closed);
     return static_cast<int>(exit_done);
+}
+
+Result<std::unique_ptr<Operator>> read_log_in_run(Tool& tool, const LogArguments& arguments) {
+    const char* never = arguments.envelope ? "--envelope" : !arguments.to.empty() ? "--to" : arguments.max > 0 ? "--max" : arguments.skip_gaps ? "--on-gap skip"
+                        : arguments.skip_corrupt ? "--skip-corrupt" : nullptr;
+    if (never != nullptr) return fail(ErrorKind::usage, std::string(never) + " cannot be had in a run yet");
+    auto reader = open_log_reader(arguments.folder(), {});
+    if (!reader) return pass_on(reader);
+    const log::LogConfig& config = reader->manifest().config();
+    PumpPlan& plan = tool.plan();
+    if (arguments.partitions) {
+        auto chosen = parse_partitions(*arguments.partitions, config.partitions);
+        if (!chosen) return pass_on(chosen);
+        plan.log_partitions = std::move(*chosen);
+    }
+    if (!arguments.from.empty()) {
+        auto bounds = ReadBounds::make(arguments, plan.time_field, config);
+        if (!bounds) return pass_on(bounds);
+        for (std::uint32_t p = 0; p < config.partitions; ++p) {
+            auto from = bounds->from(*reader, p);
+            if (!from) return pass_on(from);
+            plan.log_begin.push_back(*from);
+        }
+    }
+    plan.files = {arguments.folder()};
+    plan.follow = arguments.follow;
+    plan.time_field = time_field_of(plan.time_field, config);
+    plan.time_need = TimeNeed::guessed;
+    return std::make_unique<Cat>(CatOptions{});
 }
 
 }  // namespace stream

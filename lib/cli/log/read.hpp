@@ -12,6 +12,8 @@
 namespace stream {
 
 // Gives the exit status.
+// In a run: through the pump, which keeps the place.
+Result<std::unique_ptr<Operator>> read_log_in_run(Tool& tool, const LogArguments& arguments);
 Result<int> read_log(Tool& tool, const LogArguments& arguments);
 // --merge: through the pump, each partition an input.
 Result<std::unique_ptr<Operator>> merge_log(Tool& tool, const LogArguments& arguments);

@@ -12,6 +12,7 @@
 #include "cli/log/place.hpp"
 #include "cli/log/read.hpp"
 #include "cli/log/upkeep.hpp"
+#include "run/client.hpp"
 
 namespace stream {
 
@@ -62,6 +63,9 @@ Result<std::unique_ptr<Operator>> run_log_verb(Tool& tool, const LogArguments& a
     if (verb == "commit") return commit_group(tool, arguments);
     if (verb == "read") {
         STREAM_TRY(check_reading(tool, arguments, tool.options()));
+        const bool in_run = !run::Environment::read().key.empty();
+        if (in_run && arguments.merge) return fail(ErrorKind::usage, "--merge cannot be had in a run yet");
+        if (in_run) return read_log_in_run(tool, arguments);
         if (arguments.merge) return merge_log(tool, arguments);
     }
     for (const auto& [name, work] : works) {

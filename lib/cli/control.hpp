@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+// The pump's part in control lines and in a run (design: docs/adr/0007-runs.md): what it is in the run, where its
+// inputs begin, what was asked of it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/error.hpp"
+#include "cli/pump.hpp"
+#include "control/lines.hpp"
+#include "io/fd.hpp"
+#include "io/output.hpp"
+#include "run/client.hpp"
+#include "run/file_sink.hpp"
+
+namespace stream {
+
+class Control {
+public:
+    // Nothing where neither the environment nor --control asks for control lines.
+    static Result<std::unique_ptr<Control>> make(const PumpPlan& plan);
+
+    Control(std::string key, std::string folder) : lines(key), key_(std::move(key)), folder_(std::move(folder)) {}
+
+    bool in_run() const { return !folder_.empty(); }
+    const std::string& folder() const { return folder_; }
+
+    // Joins the run: says what we are, and learns where to begin.
+    Result<void> join(const PumpPlan& plan, const std::string& tool);
+
+    // What kind of input a FILE of the command line is.
+    enum class InputKind : std::uint8_t {
+        pipe,    // control lines come with its events
+        source,  // a file, a log: ours to read from a place
+    };
+    InputKind kind_of(std::size_t input) const { return kinds_[input]; }
+    bool is_source() const { return is_source_; }
+
+    // The state of the last commit; nothing where there is none.
+    Result<std::optional<std::string>> load_state(const std::string& tool);
+    // Makes our part of an epoch durable and tells the run: state (where it has any) and side files.
+    Result<void> save(std::uint64_t epoch, const std::string& payload, const std::string& tool, bool end, bool ended);
+
+    ControlLines lines;
+    run::Start start;
+    std::unique_ptr<run::Client> client;
+    std::string name;             // of the operator, in the run
+    std::uint64_t epoch = 0;      // the newest barrier that went through
+    bool told_new = false;
+    bool told_at_end = false;
+    bool ended = false;           // $end went through
+    TimeNs written = time_before_all;  // the last watermark that we wrote
+    bool idle = false;            // it was the end of the epoch that is committed: there is nothing to do
+
+    // Where late or bad events go: staged with each epoch. Nothing where they go to no file.
+    Result<std::unique_ptr<Output>> side_output(const std::string& what);
+    // What a commit makes visible.
+    Result<void> publish(std::uint64_t number);
+    bool has_sinks() const { return sink_ != nullptr || !sides_.empty(); }
+    std::uint64_t published = 0;
+
+private:
+    Result<void> look_at_inputs(const PumpPlan& plan, run::Hello& hello);
+    Result<void> look_at_output(const PumpPlan& plan, run::Hello& hello);
+
+    std::string key_;
+    std::string folder_;
+    std::vector<InputKind> kinds_;
+    bool is_source_ = false;
+    bool is_stateful_ = false;
+    run::EpochSink* sink_ = nullptr;
+    struct Side {
+        std::string what;
+        std::unique_ptr<run::FileSink> sink;
+        OwnedFd gathered;  // what the epoch that is under way brought
+    };
+    Result<void> stage(Side& side);
+    std::vector<Side> sides_;
+};
+
+}  // namespace stream

@@ -1,0 +1,391 @@
+// SPDX-License-Identifier: Apache-2.0
+// Control lines and runs: what comes in an input among its events, what goes out among ours, and the epochs of a run.
+#include "cli/pump_impl.hpp"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <charconv>
+#include <cstdlib>
+#include <fstream>
+
+#include "base/text.hpp"
+#include "cli/signals.hpp"
+#include "io/file_place.hpp"
+#include "io/file_system.hpp"
+#include "io/follow.hpp"
+#include "io/open.hpp"
+#include "log/log_source.hpp"
+#include "log/writer.hpp"
+
+namespace stream {
+
+// --- the beginning -----------------------------------------------------------------------------
+
+Result<void> Pump::Impl::begin_control() {
+    auto made = Control::make(plan);
+    if (!made) return pass_on(made);
+    control = std::move(*made);
+    if (control == nullptr) return {};
+    if (plan.merge || is_joined()) return fail(ErrorKind::usage, "several inputs at once cannot be read in a run yet");
+    STREAM_TRY(control->join(plan, diagnostics.tool()));
+    if (control->in_run()) plan.expressions.now = static_cast<double>(control->start.now_ns / ns_per_ms) / 1000.0;
+    if (plan.silent) return {};
+    std::string line;
+    control->lines.append_stream(line, diagnostics.tool());
+    STREAM_TRY(output.append(line));
+    return output.flush();
+}
+
+Result<void> Pump::Impl::load_run_state() {
+    state_loaded = true;
+    if (!control->in_run()) return {};
+    auto saved = control->load_state(diagnostics.tool());
+    if (!saved) return pass_on(saved);
+    if (!*saved) return {};
+    return load_payload(**saved);
+}
+
+// What a source goes on with: everything the pump knows of its inputs.
+Result<std::string> Pump::Impl::places() {
+    StateWriter writer;
+    writer.put_i64(control->written);
+    std::uint64_t file = resumed_file;
+    writer.put_varint(inputs.size());
+    for (const auto& input : inputs) {
+        writer.put_varint(static_cast<std::uint64_t>(input->index));
+        writer.put_i64(input->given);
+        writer.put_bytes(input->given_field);
+        writer.put_i64(input->newest);
+        writer.put_u64(input->reader->used_lines());
+        auto place = input->controlled ? Result<std::string>(std::string()) : place_of(*input);
+        if (!place) return place;
+        writer.put_bytes(*place);
+        file = static_cast<std::uint64_t>(input->index);
+    }
+    writer.put_varint(file);
+    return writer.take();
+}
+
+// An opaque text: of a log its offsets, of a file its FilePlace; of text formats with a header just its lines.
+Result<std::string> Pump::Impl::place_of(Input& input) {
+    const std::uint64_t used = input.reader->used_bytes();
+    if (input.placed != nullptr) return input.placed->place_text(used);
+    if (input.log != nullptr) {
+        auto offsets = input.log->places_at(used);
+        if (!offsets) return pass_on(offsets);
+        std::string text = "log";
+        for (const std::uint64_t offset : *offsets) text += " " + std::to_string(offset);
+        return text;
+    }
+    if (input.reader->is_text()) return std::string();  // read anew, up to the line
+    auto place = input.reader->source().place_at(used);
+    if (!place) return pass_on(place);
+    return *place ? "file " + encode(**place) : std::string();
+}
+
+Result<void> Pump::Impl::read_places(StateReader& reader) {
+    StateReader saved(reader.get_bytes());
+    control->written = saved.get_i64();
+    const std::uint64_t count = saved.get_varint();
+    for (std::uint64_t i = 0; i < count && saved.ok(); ++i) {
+        Resumed one;
+        one.index = static_cast<int>(saved.get_varint());
+        one.given = saved.get_i64();
+        one.given_field = saved.get_bytes();
+        one.newest = saved.get_i64();
+        one.lines = saved.get_u64();
+        one.place = saved.get_bytes();
+        resumed.push_back(std::move(one));
+    }
+    resumed_file = saved.get_varint();
+    STREAM_TRY(saved.check("the inputs' places"));
+    for (const auto& input : inputs) apply_resumed(*input);
+    return {};
+}
+
+const Pump::Impl::Resumed* Pump::Impl::resumed_of(int index) const {
+    for (const Resumed& one : resumed) {
+        if (one.index == index) return &one;
+    }
+    return nullptr;
+}
+
+void Pump::Impl::apply_resumed(Input& input) const {
+    const Resumed* saved = resumed_of(input.index);
+    if (saved == nullptr) return;
+    input.given = saved->given;
+    input.given_field = saved->given_field;
+    input.newest = saved->newest;
+}
+
+namespace {
+
+Result<std::vector<std::uint64_t>> log_offsets(std::string_view place) {
+    std::vector<std::uint64_t> offsets;
+    for (std::size_t at = 3; at < place.size();) {
+        std::uint64_t offset = 0;
+        const auto parsed = std::from_chars(place.data() + at + 1, place.data() + place.size(), offset);
+        if (parsed.ec != std::errc()) return fail(ErrorKind::corrupt, "the saved place in a log cannot be read");
+        offsets.push_back(offset);
+        at = static_cast<std::size_t>(parsed.ptr - place.data());
+    }
+    return offsets;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<ByteSource>> Pump::Impl::open_resumed(Input& input, const std::string& path) {
+    const Resumed* saved = resumed_of(input.index);
+    const std::string place = saved != nullptr ? saved->place : std::string();
+    if (plan.open_placed) {
+        auto opened = plan.open_placed(place);
+        if (!opened) return pass_on(opened);
+        input.placed = opened->get();
+        return std::unique_ptr<ByteSource>(std::move(*opened));
+    }
+    if (path != "-" && log::is_log(real_file_system(), path)) {
+        log::LogSourceOptions options{plan.log_partitions, plan.follow && !control->start.once, false, {}};
+        options.from_end = plan.follow && plan.follow_from_end && place.empty();
+        if (place.starts_with("log")) {
+            auto offsets = log_offsets(place);
+            if (!offsets) return pass_on(offsets);
+            options.resume = std::move(*offsets);
+        } else {
+            options.resume = plan.log_begin;
+        }
+        auto opened = log::open_log_source(real_file_system(), path, options);
+        if (!opened) return pass_on(opened);
+        input.log = opened->get();
+        return std::unique_ptr<ByteSource>(std::move(*opened));
+    }
+    if (plan.open_input) return fail(ErrorKind::usage, "this cannot be read again after a crash, in a run");
+    FilePlace from;
+    if (place.starts_with("file ")) {
+        auto decoded = decode_place(std::string_view(place).substr(5));
+        if (!decoded) return pass_on(decoded);
+        from = std::move(*decoded);
+    }
+    if (saved != nullptr && input.format) input.skip_lines = saved->lines;
+    if (!plan.follow || path == "-") {
+        if (input.format) return open_source(path);
+        auto opened = open_source_at(path, from);
+        if (!opened && opened.error().kind() == ErrorKind::data) return fail(ErrorKind::incomplete, opened.error().message(), opened.error().hint());
+        return opened;
+    }
+    if (input.format) return fail(ErrorKind::usage, "-f with --format cannot go on after a crash yet, in a run", "stream-cat -f FILE | stream-log append in a run of its own");
+    FollowOptions options;
+    options.from_end = plan.follow_from_end && place.empty();
+    options.places = true;
+    if (!place.empty()) options.resume = from;
+    options.on_gap = [this](const std::string& what) {
+        gap = true;
+        diagnostics.say(what);
+    };
+    auto opened = open_followed(path, options);
+    if (!opened && opened.error().kind() == ErrorKind::data) return fail(ErrorKind::incomplete, opened.error().message(), opened.error().hint());
+    return opened;
+}
+
+// --- lines that come ---------------------------------------------------------------------------
+
+// Who else holds the other end of the pipe: `jq`, …
+std::string Pump::Impl::writer_of(const Input& input) const {
+    struct stat mine {};
+    const std::string& path = plan.files[static_cast<std::size_t>(input.index)];
+    if ((path == "-" ? ::fstat(0, &mine) : ::stat(path.c_str(), &mine)) != 0) return {};
+    const std::string link = fmt::format("pipe:[{}]", mine.st_ino);
+    DIR* processes = ::opendir("/proc");
+    if (processes == nullptr) return {};
+    std::string found;
+    while (const dirent* entry = ::readdir(processes)) {
+        const std::string pid = entry->d_name;
+        if (pid.find_first_not_of("0123456789") != std::string::npos || pid == std::to_string(::getpid())) continue;
+        char target[64];
+        const ssize_t got = ::readlink(("/proc/" + pid + "/fd/1").c_str(), target, sizeof target);
+        if (got <= 0 || std::string_view(target, static_cast<std::size_t>(got)) != link) continue;
+        std::ifstream name("/proc/" + pid + "/comm");
+        std::getline(name, found);
+        if (found != "bash") break;
+    }
+    ::closedir(processes);
+    return found;
+}
+
+Error Pump::Impl::broken_off(const Input& input) const {
+    // Not said to be a command that knows no control lines: one of ours may have been stopped before its first.
+    if (!input.began) return Error(ErrorKind::incomplete, input.reader->name() + " ended before its first control line");
+    return Error(ErrorKind::incomplete, input.reader->name() + " ended without its end line: the command that writes it was stopped");
+}
+
+// A first line that is not ours.
+Error Pump::Impl::no_stream(const Input& input) const {
+    const std::string writer = writer_of(input);
+    const std::string who = writer.empty() ? "the command that writes " + input.reader->name() : stream::quoted(writer);
+    return Error(ErrorKind::data, who + " dropped the control lines", "put it in stream-through -- " + (writer.empty() ? std::string("COMMAND") : writer + " …"));
+}
+
+Result<bool> Pump::Impl::take_control_line(Input& input, std::string_view line) {
+    if (!input.controlled) return false;
+    const auto found = control->lines.read(line);
+    if (!found) {
+        if (!input.began) return tl::unexpected<Error>(no_stream(input));
+        if (state_loaded) return false;
+        STREAM_TRY(load_run_state());
+        input.reader->again();
+        return true;
+    }
+    if (found->kind == ControlLine::Kind::stream) {
+        if (input.began) return fail(ErrorKind::usage, "two commands write to one pipe: a second first line, of " + found->text, "merge them: stream-cat --merge <(…) <(…)");
+        input.began = true;
+        return true;
+    }
+    if (!input.began) return tl::unexpected<Error>(no_stream(input));
+    switch (found->kind) {
+        case ControlLine::Kind::stream: break;
+        case ControlLine::Kind::watermark:
+            if (!state_loaded) STREAM_TRY(load_run_state());
+            STREAM_TRY(take_watermark(input, *found));
+            break;
+        case ControlLine::Kind::barrier: STREAM_TRY(take_barrier(input, found->epoch, false, false)); break;
+        case ControlLine::Kind::end: STREAM_TRY(take_barrier(input, found->epoch, true, found->drain)); break;
+    }
+    return true;
+}
+
+// --- watermarks --------------------------------------------------------------------------------
+
+// The last that came, where it is of our field; else what our own events say.
+TimeNs Pump::Impl::judged_watermark(const Input& input) const {
+    const TimeNs own = plan.lateness_all || newest == time_before_all ? time_before_all : time_sub(newest, plan.lateness);
+    if (!input.controlled || input.given == time_before_all || !event_time || input.given_field != event_time->field()) return own;
+    return plan.lateness_given ? std::min(input.given, own) : input.given;
+}
+
+Result<void> Pump::Impl::take_watermark(Input& input, const ControlLine& line) {
+    input.given = std::max(input.given, line.time);
+    input.given_field = line.text;
+    sink.end_run();
+    if (plan.time_need == TimeNeed::none) {
+        return plan.time_out == PumpPlan::TimeOut::same ? write_watermark(line.time, line.text) : Result<void>{};
+    }
+    const TimeNs judged = judged_watermark(input);
+    if (judged != time_before_all) STREAM_TRY(advance(judged));
+    return write_own_watermark();
+}
+
+std::string Pump::Impl::out_field() const {
+    switch (plan.time_out) {
+        case PumpPlan::TimeOut::same: return event_time ? event_time->field() : std::string();
+        case PumpPlan::TimeOut::window_end: return "window_end";
+        case PumpPlan::TimeOut::ts: return "ts";
+        case PumpPlan::TimeOut::none: return {};
+    }
+    return {};
+}
+
+// A line each time that ours has grown by --watermark-every.
+Result<void> Pump::Impl::write_own_watermark() {
+    if (plan.silent || watermark == time_before_all || watermark == time_after_all) return {};
+    const std::string field = out_field();
+    if (field.empty()) return {};
+    const TimeNs ours = op.output_watermark(watermark);
+    if (ours == time_before_all || (control->written != time_before_all && ours < time_add(control->written, plan.watermark_every))) return {};
+    return write_watermark(ours, field);
+}
+
+Result<void> Pump::Impl::write_watermark(TimeNs time, const std::string& field) {
+    if (plan.silent || (control->written != time_before_all && time <= control->written)) return {};
+    control->written = time;
+    sink.end_run();
+    control->lines.append_watermark(output.buffer(), time, field);
+    return output.commit();
+}
+
+// --- epochs ------------------------------------------------------------------------------------
+
+Result<void> Pump::Impl::take_barrier(Input& input, std::uint64_t epoch, bool end, bool drain) {
+    if (end && epoch == control->epoch) {
+        input.control_ended = true;
+        return end_idle(epoch, drain);
+    }
+    if (epoch != control->epoch + 1 && control->in_run()) {
+        return fail(ErrorKind::incomplete, fmt::format("{}: barrier {} came, and {} should: lines were lost on the way", input.reader->name(), epoch, control->epoch + 1));
+    }
+    if (!state_loaded) STREAM_TRY(load_run_state());
+    STREAM_TRY(pass_barrier(epoch, end, drain));
+    input.control_ended = end;
+    return {};
+}
+
+Result<void> Pump::Impl::pass_barrier(std::uint64_t epoch, bool end, bool drain) {
+    sink.end_run();
+    if (end && drain) STREAM_TRY(close_all());
+    sink.end_run();
+    STREAM_TRY(sink.take_failure());
+    if (!plan.silent) {
+        if (end) control->lines.append_end(output.buffer(), epoch, drain);
+        else control->lines.append_barrier(output.buffer(), epoch);
+    }
+    const bool keeps = !plan.stateless || control->is_source();
+    auto payload = keeps ? state_payload() : Result<std::string>(std::string());
+    if (!payload) return pass_on(payload);
+    STREAM_TRY(flush());
+    STREAM_TRY(control->save(epoch, *payload, diagnostics.tool(), end, end && drain));
+    control->epoch = epoch;
+    control->told_new = control->told_at_end = false;
+    control->ended = control->ended || end;
+    return {};
+}
+
+// The end of what is committed already.
+Result<void> Pump::Impl::end_idle(std::uint64_t epoch, bool drain) {
+    sink.end_run();
+    if (!plan.silent) control->lines.append_end(output.buffer(), epoch, drain);
+    control->ended = control->idle = true;
+    return flush();
+}
+
+void Pump::Impl::tell_new() {
+    if (control->told_new || !control->is_source() || control->client == nullptr) return;
+    control->told_new = true;
+    control->client->tell(run::Message("new"));
+}
+
+Result<void> Pump::Impl::serve_run() {
+    if (control->client == nullptr) return {};
+    while (const auto request = control->client->next()) {
+        if (request->kind == run::Request::Kind::committed) {
+            STREAM_TRY(control->publish(request->epoch));
+        } else if (request->end && request->epoch == control->epoch) {
+            STREAM_TRY(end_idle(request->epoch, request->drain));
+        } else {
+            STREAM_TRY(pass_barrier(request->epoch, request->end, request->drain));
+        }
+    }
+    return {};
+}
+
+// The inputs have ended: a source waits to be asked, and whoever has sinks for the commit.
+Result<void> Pump::Impl::finish_run() {
+    if (control->client == nullptr) {
+        return control->ended ? Result<void>{} : pass_barrier(control->epoch + 1, true, true);
+    }
+    if (control->start.state && control->start.state->ended && !control->ended) return end_idle(control->epoch, true);
+    STREAM_TRY(flush());
+    for (;;) {
+        STREAM_TRY(serve_run());
+        if (control->ended && (control->idle || !control->has_sinks() || control->published >= control->epoch)) return {};
+        if (!control->ended && !control->told_at_end) {
+            control->told_at_end = true;
+            control->client->tell(run::Message("at-end").flag("new", control->told_new));
+        }
+        const int fd = control->client->fd();
+        if (wait_for(&fd, 1, -1, -1) == Woken::stop) return fail(ErrorKind::stopped, "stopped");
+    }
+}
+
+}  // namespace stream

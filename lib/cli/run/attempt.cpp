@@ -1,0 +1,413 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/run/attempt.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+#include <ctime>
+#include <vector>
+
+#include "base/text.hpp"
+#include "cli/dead_letters.hpp"
+#include "cli/exit_status.hpp"
+#include "cli/signals.hpp"
+#include "io/file_system.hpp"
+
+namespace stream {
+
+namespace {
+
+constexpr std::int64_t second_ns = 1'000'000'000;
+constexpr const char* stdout_name = "stdout";
+
+std::int64_t steady_ns() {
+    timespec now{};
+    ::clock_gettime(CLOCK_MONOTONIC, &now);
+    return std::int64_t{now.tv_sec} * second_ns + now.tv_nsec;
+}
+
+std::string new_key() { return fmt::format("{:016x}{:016x}", real_file_system().random(), real_file_system().random()); }
+
+std::uint64_t inode_of(int fd) {
+    struct stat status {};
+    return ::fstat(fd, &status) == 0 ? static_cast<std::uint64_t>(status.st_ino) : 0;
+}
+
+std::string real_path(const std::string& path) {
+    char* whole = ::realpath(path.c_str(), nullptr);
+    std::string found = whole != nullptr ? whole : path;
+    std::free(whole);
+    return found;
+}
+
+}  // namespace
+
+Attempt::Attempt(const RunOptions& options, RunFolder& folder, const run::Commit& last, Diagnostics& diagnostics)
+    : options_(options), folder_(folder), diagnostics_(diagnostics), key_(new_key()), lines_(key_), last_(last) {
+    last_.run = folder.file().run;
+}
+
+Attempt::~Attempt() {
+    if (pid_ <= 0) return;
+    kill_attempt(folder_.path());
+    if (shell_status_ < 0) ::waitpid(pid_, nullptr, 0);
+}
+
+// --- the start ---------------------------------------------------------------------------------
+
+Result<void> Attempt::begin() {
+    STREAM_TRY(folder_.clear_attempts());
+    FileSystem& files = real_file_system();
+    for (const char* name : {"/state", "/staged"}) {
+        auto made = files.make_folder(folder_.path() + name);
+        if (!made) return pass_on(made);
+    }
+    STREAM_TRY(files.sync_folder(folder_.path()));
+    std::optional<run::StagedFile> committed;
+    for (const run::StagedFile& file : last_.files) {
+        if (file.name == stdout_name) committed = file;
+    }
+    struct stat status {};
+    const bool to_file = !options_.output.empty() || (::fstat(1, &status) == 0 && S_ISREG(status.st_mode));
+    if (to_file) {
+        const std::string path = options_.output.empty() ? "/proc/self/fd/1" : options_.output;
+        if (!options_.output.empty()) {
+            auto there = open_for_append(path);
+            if (!there) return pass_on(there);
+            STREAM_TRY((*there)->close());
+        }
+        auto sink = run::FileSink::open(files, folder_.path(), stdout_name, real_path(path), folder_.file().attempt, committed);
+        if (!sink) return pass_on(sink);
+        sink_ = std::move(*sink);
+    } else {
+        auto sink = run::FileSink::open_stream(files, folder_.path(), stdout_name, folder_.file().attempt, committed, [](std::string_view bytes) -> Result<void> {
+            if (write_full(1, bytes)) return {};
+            if (errno == EPIPE) return fail(ErrorKind::closed, "the reader went away");
+            return system_failure("write", "stdout", errno);
+        });
+        if (!sink) return pass_on(sink);
+        sink_ = std::move(*sink);
+    }
+    auto listening = run::listen_in(folder_.path());
+    if (!listening) return pass_on(listening);
+    listening_ = std::move(*listening);
+    return start_pipeline();
+}
+
+Result<void> Attempt::start_pipeline() {
+    int ends[2];
+    if (::pipe2(ends, O_CLOEXEC) != 0) return system_failure("make", "a pipe", errno);
+    stdout_ = OwnedFd(ends[0]);
+    OwnedFd theirs(ends[1]);
+    widen_pipe(ends[0]);
+    run::CoordinatorOptions how;
+    how.every_ns = options_.every_ns;
+    how.once = options_.once;
+    how.drain = options_.drain;
+    how.sinks = options_.sinks;
+    how.stdout_pipe = inode_of(stdout_.get());
+    how.key = key_;
+    how.attempt = folder_.file().attempt;
+    how.now_ns = folder_.file().now_ns;
+    run::Coordinator::World world;
+    world.send = [this](std::uint64_t id, const run::Message& message) {
+        const auto found = channels_.find(id);
+        if (found != channels_.end()) found->second.send(message);
+    };
+    world.commit = [this](const run::Commit& commit) -> Result<void> {
+        STREAM_TRY(run::write_commit(real_file_system(), folder_.path(), commit));
+        return drop_states(commit);
+    };
+    world.publish_stdout = [this](std::uint64_t) { return sink_->publish(); };
+    coordinator_ = std::make_unique<run::Coordinator>(how, last_, std::move(world));
+
+    // Before the fork: nothing may be allocated behind it.
+    const std::string key = key_;
+    const std::string folder = folder_.path();
+    pid_ = ::fork();
+    if (pid_ < 0) return system_failure("start", "the pipeline", errno);
+    if (pid_ == 0) {
+        ::setpgid(0, 0);  // a terminal's Ctrl-C is ours to answer
+        for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGPIPE, SIGXFSZ}) ::signal(number, SIG_DFL);
+        if (!folder_.hold_attempt()) ::_exit(exit_locked);
+        const int null = ::open("/dev/null", O_RDONLY);
+        ::dup2(null, 0);
+        ::dup2(theirs.get(), 1);
+        ::setenv("STREAM_CONTROL", "1", 1);
+        ::setenv("STREAM_KEY", key.c_str(), 1);
+        ::setenv("STREAM_RUN", folder.c_str(), 1);
+        if (options_.file.empty()) ::execlp("bash", "bash", "-o", "pipefail", "-c", options_.command.c_str(), static_cast<char*>(nullptr));
+        else ::execl(options_.file.c_str(), options_.file.c_str(), static_cast<char*>(nullptr));
+        const char text[] = "stream-run: cannot start the pipeline\n";
+        [[maybe_unused]] const auto n = ::write(2, text, sizeof text - 1);
+        ::_exit(127);
+    }
+    ::setpgid(pid_, pid_);
+    process_ = OwnedFd(static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0)));
+    last_hello_ns_ = steady_ns();
+    return {};
+}
+
+// Files of states that the new commit does not list.
+Result<void> Attempt::drop_states(const run::Commit& commit) {
+    for (const run::SavedState& old : coordinator_->last().states) {
+        const auto is_same = [&](const run::SavedState& state) { return state.file == old.file; };
+        if (old.file.empty() || std::any_of(commit.states.begin(), commit.states.end(), is_same)) continue;
+        STREAM_TRY(real_file_system().remove(folder_.path() + "/state/" + old.file));
+    }
+    return {};
+}
+
+// --- what comes --------------------------------------------------------------------------------
+
+Result<void> Attempt::accept_one() {
+    auto channel = run::accept_from(listening_.get());
+    if (!channel) return {};
+    const std::uint64_t id = next_id_++;
+    channels_.emplace(id, std::move(*channel));
+    unnamed_.emplace(id, true);
+    return {};
+}
+
+void Attempt::send_status(run::Channel& channel) const {
+    run::Message head("run");
+    head.set("run", last_.run).set("attempt", folder_.file().attempt).set("epoch", coordinator_->last().epoch);
+    head.set("committed_ago_ns", coordinator_->commits() > 0 ? steady_ns() - coordinator_->committed_at_ns() : std::int64_t{-1});
+    head.set("staged_bytes", sink_->bytes_staged());
+    channel.send(head);
+    for (const auto& [id, member] : coordinator_->members()) {
+        run::Message line = member.stats ? *member.stats : run::Message("stats");
+        line.set("tool", member.tool).set("name", member.name).set("arguments", member.arguments).set("pid", member.pid);
+        line.set("epoch", member.done).flag("gone", member.gone);
+        channel.send(line);
+    }
+    channel.send(run::Message("end"));
+}
+
+Result<void> Attempt::receive(std::uint64_t id) {
+    const auto found = channels_.find(id);
+    if (found == channels_.end()) return {};
+    for (;;) {
+        run::Message message;
+        const auto got = found->second.receive(message, false);
+        if (got == run::Channel::Got::nothing) return {};
+        if (got == run::Channel::Got::gone) {
+            channels_.erase(found);
+            if (unnamed_.erase(id) == 0) coordinator_->gone(id);
+            return {};
+        }
+        if (unnamed_.count(id) == 0) {
+            STREAM_TRY(coordinator_->take(id, message));
+            continue;
+        }
+        if (message.kind() == "status") {
+            send_status(found->second);
+            channels_.erase(found);
+            unnamed_.erase(id);
+            return {};
+        }
+        if (message.kind() != "hello") continue;
+        unnamed_.erase(id);
+        last_hello_ns_ = steady_ns();
+        if (const auto refusal = coordinator_->hello(id, message)) {
+            refused_ = refusal->text("why");
+            found->second.send(*refusal);
+            channels_.erase(found);
+            return {};
+        }
+    }
+}
+
+// What no tool wrote goes to stderr: only what lies between control lines is of an epoch.
+Result<void> Attempt::take_stdout_line(std::string_view line) {
+    const auto control = lines_.read(line);
+    if (control && control->kind == ControlLine::Kind::stream) {
+        if (stdout_began_) return fail(ErrorKind::usage, "two commands write to the run's stdout: a second first line, of " + control->text);
+        stdout_began_ = true;
+        return {};
+    }
+    if (!stdout_began_) {
+        write_full(2, std::string(line) + "\n");
+        return {};
+    }
+    if (!control) {
+        STREAM_TRY(sink_->append(line));
+        return sink_->append("\n");
+    }
+    if (control->kind == ControlLine::Kind::watermark) return {};
+    const bool end = control->kind == ControlLine::Kind::end;
+    if (control->epoch == coordinator_->last().epoch) return coordinator_->stdout_barrier(control->epoch, std::nullopt, end);
+    auto staged = sink_->prepare(control->epoch);
+    if (!staged) return pass_on(staged);
+    return coordinator_->stdout_barrier(control->epoch, *staged, end);
+}
+
+Result<void> Attempt::read_stdout() {
+    std::string bytes(256 << 10, '\0');
+    const ssize_t got = ::read(stdout_.get(), bytes.data(), bytes.size());
+    if (got < 0) return errno == EINTR || errno == EAGAIN ? Result<void>{} : system_failure("read", "the pipeline's stdout", errno);
+    if (got == 0) {
+        stdout_.reset();
+        return {};
+    }
+    std::string_view rest(bytes.data(), static_cast<std::size_t>(got));
+    for (std::size_t end = rest.find('\n'); end != std::string_view::npos; end = rest.find('\n')) {
+        line_ += rest.substr(0, end);
+        STREAM_TRY(take_stdout_line(line_));
+        line_.clear();
+        rest.remove_prefix(end + 1);
+    }
+    line_ += rest;
+    return {};
+}
+
+// --- what is looked at now and then ------------------------------------------------------------
+
+// Pipe ends that no tool holds.
+Result<void> Attempt::look_at_topology(std::int64_t now_ns) {
+    if (coordinator_->is_complete()) {
+        if (told_by_arrival_) return {};
+        told_by_arrival_ = true;
+        std::string names;
+        for (const auto& [id, member] : coordinator_->members()) {
+            for (const std::string& option : member.by_arrival) names += (names.empty() ? "" : ", ") + member.tool + " " + option;
+        }
+        if (names.empty()) return {};
+        if (options_.strict) return fail(ErrorKind::usage, "--strict: the result depends on when events arrive: " + names);
+        diagnostics_.say("the result depends on when events arrive: " + names);
+        return {};
+    }
+    if (now_ns - last_hello_ns_ < 5 * second_ns || coordinator_->members().empty()) return {};
+    std::string names;
+    for (const std::uint64_t pipe : coordinator_->open_ends()) {
+        const std::string who = who_has_pipe(pipe);
+        if (!who.empty() && names.find(who) == std::string::npos) names += (names.empty() ? "" : ", ") + who;
+    }
+    return fail(ErrorKind::usage, names.empty() ? std::string("a command of the pipeline takes no part in the run") : names + " in the pipeline takes no part in the run",
+                "stream-through -- " + (names.empty() ? std::string("COMMAND") : names) + ", or --sinks K where all lines go through it (tee)");
+}
+
+Result<void> Attempt::look_at_processes() {
+    if (shell_status_ >= 0) return {};
+    int status = 0;
+    const pid_t got = ::waitpid(pid_, &status, WNOHANG);
+    if (got != pid_) return {};
+    shell_status_ = WIFEXITED(status) ? WEXITSTATUS(status) : exit_signal + WTERMSIG(status);
+    process_.reset();
+    return {};
+}
+
+// False: all is over, one way or the other.
+Result<bool> Attempt::wait() {
+    std::vector<pollfd> polled;
+    polled.push_back({stop_fd(), POLLIN, 0});
+    polled.push_back({listening_.get(), POLLIN, 0});
+    polled.push_back({stdout_.get(), POLLIN, 0});
+    polled.push_back({process_.get(), POLLIN, 0});
+    std::vector<std::uint64_t> ids;
+    for (const auto& [id, channel] : channels_) {
+        ids.push_back(id);
+        polled.push_back({channel.fd(), POLLIN, 0});
+    }
+    std::int64_t until = steady_ns() + second_ns;
+    if (coordinator_->due_ns() >= 0) until = std::min(until, coordinator_->due_ns());
+    const std::int64_t left = std::max<std::int64_t>(0, until - steady_ns());
+    const timespec timeout{static_cast<time_t>(left / second_ns), static_cast<long>(left % second_ns)};
+    ::ppoll(polled.data(), static_cast<nfds_t>(polled.size()), &timeout, nullptr);
+    if (stop_signal() != 0) coordinator_->stop();
+    if (polled[2].revents != 0) STREAM_TRY(read_stdout());
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+        if (polled[4 + i].revents != 0) STREAM_TRY(receive(ids[i]));
+    }
+    if (polled[1].revents != 0) STREAM_TRY(accept_one());
+    if (polled[3].revents != 0) STREAM_TRY(look_at_processes());
+    if (coordinator_->failure()) return false;
+    // Everybody has gone, and nothing is left to read.
+    return !(shell_status_ >= 0 && channels_.empty() && !stdout_.is_open());
+}
+
+Result<void> Attempt::loop() {
+    for (;;) {
+        auto more = wait();
+        if (!more) return pass_on(more);
+        STREAM_TRY(coordinator_->step(steady_ns()));
+        if (!*more || coordinator_->failure()) break;
+        STREAM_TRY(look_at_topology(steady_ns()));
+        if (coordinator_->is_over() && shell_status_ >= 0) break;
+    }
+    // What failed together is heard together: the cause may come a moment after its effects.
+    const std::int64_t until = steady_ns() + second_ns / 20;
+    while (coordinator_->failure() && !channels_.empty() && steady_ns() < until) {
+        auto more = wait();
+        if (!more) return pass_on(more);
+        timespec nap{0, 1'000'000};
+        ::nanosleep(&nap, nullptr);
+    }
+    return {};
+}
+
+// --- the end -----------------------------------------------------------------------------------
+
+Attempt::Outcome Attempt::judge() {
+    Outcome outcome;
+    outcome.commits = coordinator_->commits();
+    outcome.last = coordinator_->last();
+    if (!coordinator_->failure() && coordinator_->is_over()) {
+        outcome.done = true;
+        outcome.status = shell_status_ < 0 ? 0 : shell_status_;
+        return outcome;
+    }
+    const auto& failure = coordinator_->failure();
+    if (!failure) {
+        outcome.status = shell_status_ > 0 ? shell_status_ : static_cast<int>(exit_input);
+        outcome.may_restart = coordinator_->is_complete();
+        return outcome;
+    }
+    outcome.status = failure->status == 0 ? static_cast<int>(exit_input) : failure->status;
+    const bool for_good = failure->status == exit_usage || failure->status == exit_corrupt || failure->status == exit_locked || failure->status == exit_limit ||
+                          (failure->status == exit_input && !failure->incomplete);
+    outcome.may_restart = !for_good;
+    std::string why = failure->why;
+    std::string hint;
+    if (const std::size_t end = why.find('\n'); end != std::string::npos) {
+        hint = why.substr(end + 1);
+        why.resize(end);
+    }
+    if (failure->tool.empty()) {
+        diagnostics_.say(why);
+        if (!hint.empty()) diagnostics_.hint(hint);
+    } else if (failure->status == 0) {
+        diagnostics_.say(failure->tool + " was killed");
+    } else if (failure->status > exit_signal) {
+        diagnostics_.say(failure->tool + " was stopped");
+    } else if (!for_good) {
+        diagnostics_.say(failure->tool + " failed: " + why);
+    }
+    return outcome;
+}
+
+Result<Attempt::Outcome> Attempt::run() {
+    STREAM_TRY(begin());
+    STREAM_TRY(loop());
+    Outcome outcome = judge();
+    channels_.clear();
+    kill_attempt(folder_.path());
+    if (shell_status_ < 0) {
+        int status = 0;
+        ::waitpid(pid_, &status, 0);
+        shell_status_ = WIFEXITED(status) ? WEXITSTATUS(status) : exit_signal + WTERMSIG(status);
+    }
+    return outcome;
+}
+
+}  // namespace stream

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+// One attempt of a run: the pipeline's processes, their connections, what comes on its stdout, and the epochs.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/error.hpp"
+#include "cli/diagnostics.hpp"
+#include "cli/run/folder.hpp"
+#include "cli/run/supervisor.hpp"
+#include "control/lines.hpp"
+#include "io/fd.hpp"
+#include "run/channel.hpp"
+#include "run/coordinator.hpp"
+#include "run/file_sink.hpp"
+
+namespace stream {
+
+class Attempt {
+public:
+    Attempt(const RunOptions& options, RunFolder& folder, const run::Commit& last, Diagnostics& diagnostics);
+    ~Attempt();
+
+    struct Outcome {
+        int status = 0;
+        bool done = false;       // all is committed and published
+        bool may_restart = false;
+        std::uint64_t commits = 0;
+        run::Commit last;
+    };
+    // ErrorKind::stopped where a signal came twice.
+    Result<Outcome> run();
+
+private:
+    Result<void> begin();
+    Result<void> start_pipeline();
+    Result<void> drop_states(const run::Commit& commit);
+    Result<void> loop();
+    Result<bool> wait();
+    Result<void> accept_one();
+    Result<void> receive(std::uint64_t id);
+    Result<void> read_stdout();
+    Result<void> take_stdout_line(std::string_view line);
+    Result<void> look_at_topology(std::int64_t now_ns);
+    Result<void> look_at_processes();
+    void send_status(run::Channel& channel) const;
+    Outcome judge();
+
+    const RunOptions& options_;
+    RunFolder& folder_;
+    Diagnostics& diagnostics_;
+    std::string key_;
+    ControlLines lines_;
+    run::Commit last_;
+    std::unique_ptr<run::Coordinator> coordinator_;
+    std::unique_ptr<run::FileSink> sink_;  // of stdout
+    OwnedFd listening_;
+    OwnedFd stdout_;
+    OwnedFd process_;            // a pidfd of the shell
+    pid_t pid_ = -1;
+    std::map<std::uint64_t, run::Channel> channels_;
+    std::map<std::uint64_t, bool> unnamed_;  // connections that have said nothing yet
+    std::uint64_t next_id_ = 1;
+    std::string line_;           // of stdout, not ended
+    bool stdout_began_ = false;
+    std::uint64_t stdout_epoch_ = 0;
+    int shell_status_ = -1;
+    std::int64_t last_hello_ns_ = 0;
+    bool told_by_arrival_ = false;
+    std::string refused_;
+};
+
+}  // namespace stream

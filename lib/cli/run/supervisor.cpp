@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/run/supervisor.hpp"
+
+#include <dirent.h>
+#include <fmt/format.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <ctime>
+
+#include "base/text.hpp"
+#include "cli/exit_status.hpp"
+#include "cli/run/attempt.hpp"
+#include "cli/run/folder.hpp"
+#include "cli/signals.hpp"
+#include "io/file_system.hpp"
+#include "io/output.hpp"
+#include "run/commit.hpp"
+
+namespace stream {
+
+namespace {
+
+constexpr int backoff_first_ms = 50;
+constexpr int backoff_most_ms = 5'000;
+
+std::string new_run_id() { return fmt::format("{:016x}{:016x}", real_file_system().random(), real_file_system().random()); }
+
+// False: a signal came.
+bool rest(int ms) {
+    pollfd stop{stop_fd(), POLLIN, 0};
+    ::poll(&stop, 1, ms);
+    return stop_signal() == 0;
+}
+
+// Files of states that no commit names any more.
+Result<void> sweep_states(const RunFolder& folder, const run::Commit& commit) {
+    FileSystem& files = real_file_system();
+    auto names = files.list(folder.path() + "/state");
+    if (!names) return pass_on(names);
+    if (!*names) return {};
+    for (const std::string& name : **names) {
+        const bool used = std::any_of(commit.states.begin(), commit.states.end(), [&](const run::SavedState& state) { return state.file == name; });
+        if (!used) STREAM_TRY(files.remove(folder.path() + "/state/" + name));
+    }
+    return {};
+}
+
+std::string pipeline_of(const RunOptions& options) { return options.file.empty() ? options.command : "file " + options.file; }
+
+}  // namespace
+
+Result<int> run_pipeline(const RunOptions& options, Diagnostics& diagnostics) {
+    auto folder = RunFolder::open(options.folder, true);
+    if (!folder) return pass_on(folder);
+    auto commit = run::read_commit(real_file_system(), folder->path());
+    if (!commit) return pass_on(commit);
+    run::Commit last = *commit ? std::move(**commit) : run::Commit{};
+    RunFile file = folder->file();
+    if (folder->is_new()) {
+        file.run = new_run_id();
+        file.now_ns = real_file_system().now_ns();
+    }
+    if (!last.run.empty() && last.run != file.run) {
+        return fail(ErrorKind::corrupt, folder->path() + "/commit is another run's", "stream-run reset begins anew");
+    }
+    last.run = file.run;
+    if (last.finished) {
+        diagnostics.say("the run is finished: epoch " + std::to_string(last.epoch) + " was its last");
+        return static_cast<int>(exit_done);
+    }
+    if (!file.pipeline.empty() && file.pipeline != pipeline_of(options) && last.epoch > 0) {
+        diagnostics.say("the pipeline was edited since epoch " + std::to_string(last.epoch) + "; sources, states and sinks are compared by name");
+    }
+    file.pipeline = pipeline_of(options);
+    std::uint64_t failures = 0;
+    for (;;) {
+        STREAM_TRY(sweep_states(*folder, last));
+        file.attempt += 1;
+        STREAM_TRY(folder->write(file));
+        Attempt attempt(options, *folder, last, diagnostics);
+        auto outcome = attempt.run();
+        if (!outcome) return pass_on(outcome);
+        last = outcome->last;
+        if (outcome->done) return stop_signal() != 0 ? exit_signal + stop_signal() : outcome->status;
+        if (stop_signal() != 0) return exit_signal + stop_signal();
+        failures = outcome->commits > 0 ? 1 : failures + 1;
+        if (!outcome->may_restart || failures > options.restarts) {
+            if (outcome->may_restart) diagnostics.say(fmt::format("given up after {} attempts without a commit", failures));
+            return outcome->status;
+        }
+        const int pause = std::min(backoff_most_ms, backoff_first_ms << std::min<std::uint64_t>(failures - 1, 10));
+        if (!rest(failures == 1 && outcome->commits > 0 ? 0 : pause)) return exit_signal + stop_signal();
+    }
+}
+
+Result<int> reset_run(const std::string& path, Diagnostics& diagnostics) {
+    auto folder = RunFolder::open(path, false);
+    if (!folder) return pass_on(folder);
+    STREAM_TRY(folder->clear_attempts());
+    FileSystem& files = real_file_system();
+    // A new id before the old state goes: the other way round a crash between them would leave sinks that know more
+    // than the run does.
+    RunFile file = folder->file();
+    file.run = new_run_id();
+    file.now_ns = files.now_ns();
+    STREAM_TRY(folder->write(file));
+    STREAM_TRY(files.remove(folder->path() + "/commit"));
+    STREAM_TRY(files.sync_folder(folder->path()));
+    for (const char* name : {"/state", "/staged"}) {
+        auto names = files.list(folder->path() + name);
+        if (!names) return pass_on(names);
+        if (!*names) continue;
+        for (const std::string& one : **names) STREAM_TRY(files.remove(folder->path() + name + "/" + one));
+    }
+    static_cast<void>(diagnostics);
+    return static_cast<int>(exit_done);
+}
+
+}  // namespace stream

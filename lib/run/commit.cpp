@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "run/commit.hpp"
+
+#include <fmt/format.h>
+
+#include "base/base64.hpp"
+#include "base/crc32c.hpp"
+#include "base/text.hpp"
+#include "run/message.hpp"
+
+namespace stream::run {
+
+namespace {
+
+constexpr std::uint64_t version = 1;
+constexpr std::uint64_t file_max = 64u << 20;
+
+std::string in_base64(std::string_view bytes) {
+    std::string out;
+    append_base64(out, bytes);
+    return out;
+}
+
+std::string encode(const Commit& commit) {
+    std::string out = Message("commit").set("version", version).set("run", commit.run).set("epoch", commit.epoch)
+                          .set("attempt", commit.attempt).flag("finished", commit.finished).encode() + "\n";
+    for (const SavedState& state : commit.states) {
+        Message line("state");
+        line.set("name", state.name);
+        if (state.file.empty()) line.set("bytes", in_base64(state.bytes));
+        else line.set("file", state.file).set("length", state.length).set("crc", std::uint64_t{state.crc});
+        if (state.ended) line.flag("ended", true);
+        out += line.encode() + "\n";
+    }
+    for (const StagedFile& file : commit.files) {
+        out += Message("file").set("name", file.name).set("target", in_base64(file.target)).set("file", file.file).set("base", file.base)
+                   .set("length", file.length).set("crc", std::uint64_t{file.crc}).encode() + "\n";
+    }
+    for (const SinkMark& mark : commit.marks) out += Message("sink").set("name", mark.name).set("target", in_base64(mark.target)).encode() + "\n";
+    return out + Message("end").set("crc", std::uint64_t{crc32c(out)}).encode() + "\n";
+}
+
+struct Reader {
+    Commit commit;
+    bool began = false;
+    const char* why = nullptr;
+
+    bool bytes_of(const Message& line, std::string_view name, std::string& bytes) {
+        auto decoded = decode_base64(line.text(name));
+        if (!decoded) return false;
+        bytes = std::move(*decoded);
+        return true;
+    }
+
+    bool take(const Message& line) {
+        if (!began) {
+            began = line.kind() == "commit";
+            if (!began || line.number("version") != version) return false;
+            commit.run = line.text("run");
+            commit.epoch = line.number("epoch");
+            commit.attempt = line.number("attempt");
+            commit.finished = line.flag("finished");
+            return !commit.run.empty();
+        }
+        if (line.kind() == "state") {
+            SavedState state{line.text("name"), {}, line.text("file"), line.number("length"), static_cast<std::uint32_t>(line.number("crc")), line.flag("ended")};
+            const bool good = !state.file.empty() || bytes_of(line, "bytes", state.bytes);
+            commit.states.push_back(std::move(state));
+            return good && commit.states.back().file.find('/') == std::string::npos;
+        }
+        if (line.kind() == "file") {
+            StagedFile file{line.text("name"), {}, line.text("file"), line.number("base"), line.number("length"), static_cast<std::uint32_t>(line.number("crc"))};
+            const bool good = bytes_of(line, "target", file.target) && file.file.find('/') == std::string::npos;
+            commit.files.push_back(std::move(file));
+            return good;
+        }
+        if (line.kind() != "sink") return false;
+        commit.marks.push_back({line.text("name"), {}});
+        return bytes_of(line, "target", commit.marks.back().target);
+    }
+};
+
+}  // namespace
+
+Result<void> write_commit(FileSystem& files, const std::string& folder, const Commit& commit) {
+    const std::string path = folder + "/commit";
+    const std::string temporary = folder + "/commit.next";
+    STREAM_TRY(files.remove(temporary));
+    auto file = files.open(temporary, Open::create_new);
+    if (!file) return pass_on(file);
+    STREAM_TRY((*file)->write_at(encode(commit), 0));
+    STREAM_TRY((*file)->sync());
+    STREAM_TRY((*file)->close());
+    STREAM_TRY(files.rename(temporary, path));
+    return files.sync_folder(folder);
+}
+
+Result<std::optional<Commit>> read_commit(FileSystem& files, const std::string& folder) {
+    const std::string path = folder + "/commit";
+    const auto damaged = [&](std::string_view why) {
+        return fail(ErrorKind::corrupt, fmt::format("{}: {}", path, why), "the state of the run cannot be trusted: stream-run reset begins anew");
+    };
+    auto file = files.open_if_there(path, Open::read);
+    if (!file) return pass_on(file);
+    if (*file == nullptr) return std::optional<Commit>();
+    auto size = (*file)->size();
+    if (!size) return pass_on(size);
+    if (*size > file_max) return damaged("longer than 64 MiB");
+    std::string bytes(static_cast<std::size_t>(*size), '\0');
+    auto got = (*file)->read_at(bytes, 0);
+    if (!got) return pass_on(got);
+    bytes.resize(*got);
+
+    Reader reader;
+    std::size_t at = 0;
+    for (;;) {
+        const std::size_t end = bytes.find('\n', at);
+        if (end == std::string::npos) return damaged("cut short");
+        const auto line = Message::decode(std::string_view(bytes).substr(at, end - at));
+        if (!line) return damaged(fmt::format("not a commit (byte {})", at));
+        if (line->kind() == "end") {
+            if (line->number("crc") != crc32c(std::string_view(bytes).substr(0, at))) return damaged("it fails its checksum");
+            if (end + 1 != bytes.size()) return damaged("bytes after its end");
+            break;
+        }
+        if (!reader.take(*line)) return damaged(fmt::format("an entry that makes no sense (byte {})", at));
+        at = end + 1;
+    }
+    if (!reader.began) return damaged("empty");
+    return std::optional<Commit>(std::move(reader.commit));
+}
+
+}  // namespace stream::run

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// `commit`: the one file whose rename says that an epoch of a run counts. docs/formats/run.md.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/error.hpp"
+#include "io/file_system.hpp"
+
+namespace stream::run {
+
+// The state of one operator, as of the epoch: its bytes where there are few, else a file in state/.
+struct SavedState {
+    std::string name;          // of the operator
+    std::string bytes;         // empty where there is a file
+    std::string file;          // below state/
+    std::uint64_t length = 0;  // of the file
+    std::uint32_t crc = 0;     // CRC-32C of the file
+    bool ended = false;        // nothing more comes from it: its inputs have ended for good
+};
+
+// What a file gets of an epoch: `length` bytes of a file in staged/, from the place `base` on.
+struct StagedFile {
+    std::string name;          // of the sink
+    std::string target;        // absolute path; empty: not a file that can be looked at (a pipe, a terminal)
+    std::string file;          // below staged/; empty where there is nothing new
+    std::uint64_t base = 0;
+    std::uint64_t length = 0;
+    std::uint32_t crc = 0;     // CRC-32C of the staged bytes
+};
+
+// A sink that keeps its own record of epochs (a log).
+struct SinkMark {
+    std::string name;
+    std::string target;
+};
+
+struct Commit {
+    std::string run;            // permanent id
+    std::uint64_t epoch = 0;    // 0: nothing was ever committed
+    std::uint64_t attempt = 0;
+    bool finished = false;      // drained: another start has nothing to do
+    std::vector<SavedState> states;
+    std::vector<StagedFile> files;
+    std::vector<SinkMark> marks;
+};
+
+// Replaces `folder`/commit: written beside it, synced, renamed, the folder synced. The rename is the commit; after a
+// failure of the last step nobody may be told (ErrorKind::io).
+Result<void> write_commit(FileSystem& files, const std::string& folder, const Commit& commit);
+// ErrorKind::corrupt where it fails its checks. Nothing where there is none.
+Result<std::optional<Commit>> read_commit(FileSystem& files, const std::string& folder);
+
+}  // namespace stream::run
