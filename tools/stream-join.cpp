@@ -169,6 +169,7 @@ int main(int argc, char** argv) {
     options.value({"--lateness", "", "LEFT[=RIGHT]", "how far each input's events may be out of order (default 0s)", {}}, a.inputs.lateness);
     options.value({"--format", "", "LEFT[=RIGHT]", "how they are written (default: ndjson; RIGHT by its name's ending)", {}}, a.inputs.format);
     options.flag("--follow", "-f", "RIGHT goes on growing", a.inputs.follow);
+    options.flag("--accept-changed", "", "in a run: RIGHT may be another file after a restart", tool.plan().accept_changed);
     options.flag("--eager", "", "write each result as it is found, not in order of event time", a.eager);
     options.parsed({"--idle", "", "DUR", "an input silent that long holds nobody back", {}}, into_duration(tool.plan().idle));
     options.parsed({"--max-ahead", "", "DUR", "an event further ahead of its input's newest is bad", {}}, into_duration(tool.plan().max_ahead));

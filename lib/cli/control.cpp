@@ -66,6 +66,10 @@ Result<void> Control::look_at_inputs(const PumpPlan& plan, run::Hello& hello) {
         const int got = file == "-" ? ::fstat(0, &status) : ::stat(file.c_str(), &status);
         const bool pipe = got == 0 && is_pipe(status);
         kinds_.push_back(pipe ? InputKind::pipe : InputKind::source);
+        const std::size_t number = kinds_.size() - 1;
+        if (pipe && number < plan.joined.size() && plan.joined[number].first) {
+            return fail(ErrorKind::usage, "in a run a table that is read whole first is a file or a log, not a pipe: " + quoted(file), "--as-of, or --follow with a log");
+        }
         if (pipe) {
             hello.pipes_in.push_back(static_cast<std::uint64_t>(status.st_ino));
             continue;
@@ -73,7 +77,10 @@ Result<void> Control::look_at_inputs(const PumpPlan& plan, run::Hello& hello) {
         if (got == 0 && S_ISCHR(status.st_mode) && ::isatty(file == "-" ? 0 : -1) == 1) {
             return fail(ErrorKind::usage, "a terminal cannot be read again after a crash", "stream-log append in front, and the run reads the log");
         }
-        hello.is_source = true;
+        reads_itself_ = true;
+        const std::size_t index = kinds_.size() - 1;
+        const bool only_first = index < plan.joined.size() && plan.joined[index].first && !plan.joined[index].follow;
+        hello.is_source = hello.is_source || !only_first;
     }
     is_source_ = hello.is_source;
     return {};
@@ -188,7 +195,7 @@ Result<std::optional<std::string>> Control::load_state(const std::string& tool) 
 
 Result<void> Control::save(std::uint64_t number, const std::string& payload, const std::string& tool, bool end, bool for_good) {
     if (client == nullptr) return {};
-    if (is_stateful_ || is_source_) {
+    if (is_stateful_ || reads_itself_) {
         run::Message message("state");
         message.set("epoch", number);
         if (for_good) message.flag("ended", true);

@@ -39,6 +39,8 @@ public:
     };
     InputKind kind_of(std::size_t input) const { return kinds_[input]; }
     bool is_source() const { return is_source_; }
+    // Whether an input is ours to read, if only once at the start.
+    bool reads_itself() const { return reads_itself_; }
 
     // The state of the last commit; nothing where there is none.
     Result<std::optional<std::string>> load_state(const std::string& tool);
@@ -71,6 +73,7 @@ private:
     std::string folder_;
     std::vector<InputKind> kinds_;
     bool is_source_ = false;
+    bool reads_itself_ = false;
     bool is_stateful_ = false;
     run::EpochSink* sink_ = nullptr;
     struct Side {

@@ -28,7 +28,7 @@ std::uint64_t InputReader::line_number() const {
 
 std::uint64_t InputReader::line_offset() const {
     if (format_ != nullptr) return records_[scanner_.lines_seen() - 1].offset;
-    return block_offset_ + scanner_.line_begin();
+    return bytes_before_ + block_offset_ + scanner_.line_begin();
 }
 
 void InputReader::again() {

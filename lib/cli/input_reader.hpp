@@ -36,9 +36,14 @@ public:
     void again();
     // How many bytes of the source are used up: next() goes on behind them. At the end of a batch only, or of lines.
     std::uint64_t used_bytes() const;
+    // The same before the line that next() gave.
+    std::uint64_t head_bytes() const { return block_offset_ + scanner_.line_begin(); }
     // How many lines are, and, after a restart, were before.
     std::uint64_t used_lines() const;
-    void count_from(std::uint64_t lines) { lines_before_ = text_lines_ = lines; }
+    void count_from(std::uint64_t lines, std::uint64_t bytes) {
+        lines_before_ = text_lines_ = lines;
+        bytes_before_ = bytes;
+    }
     void whole_lines_only() { lines_.whole_lines_only(); }
     bool is_text() const { return format_ != nullptr; }
 
@@ -79,6 +84,7 @@ private:
     BadLine bad_;
     std::uint64_t lines_before_ = 0;   // in earlier batches
     std::uint64_t block_offset_ = 0;
+    std::uint64_t bytes_before_ = 0;   // of the file, for messages
     std::string_view block_;
     std::uint64_t bytes_read_ = 0;
     bool long_line_open_ = false;

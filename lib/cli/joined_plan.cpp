@@ -42,6 +42,7 @@ Result<void> plan_joined(PumpPlan& plan, const std::string& right, JoinedArgumen
     const auto [left_lateness, right_lateness] = both(a.lateness);
     STREAM_TRY(read_lateness(left_lateness, left_input.lateness, left_input.lateness_all));
     STREAM_TRY(read_lateness(right_lateness, right_input.lateness, right_input.lateness_all));
+    left_input.lateness_given = right_input.lateness_given = !a.lateness.empty();
     const std::size_t equals = a.format.find('=');
     left_input.format = a.format.substr(0, equals).empty() ? "ndjson" : a.format.substr(0, equals);
     right_input.format = equals == std::string::npos || equals + 1 == a.format.size() ? "auto" : a.format.substr(equals + 1);

@@ -2,6 +2,7 @@
 #include "cli/pump_impl.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/check.hpp"
 #include "base/text.hpp"
@@ -144,7 +145,10 @@ Result<void> Pump::Impl::take(Input& input, Event& event) {
     if (is_joined() && input.sample.empty()) input.sample = event.raw.substr(0, 1 << 16);
     if (position == fields_judged_after) judge_fields();
     if (is_controlled()) [[unlikely]] tell_new();
-    if (plan.pace > 0) STREAM_TRY(keep_pace(event.time));
+    if (plan.pace > 0) {
+        STREAM_TRY(keep_pace(event.time, &input));
+        if (is_ended_by_run()) return {};
+    }
     const bool has_time = plan.time_need != TimeNeed::none && event.time != time_before_all;
     if (!plan.ordered) {
         // What the operator refuses is a bad event, and moves no watermark.
@@ -174,7 +178,7 @@ Result<void> Pump::Impl::take(Input& input, Event& event) {
     return plan.lateness_all ? Result<void>{} : advance(time_sub(newest, plan.lateness));
 }
 
-Result<void> Pump::Impl::keep_pace(TimeNs time) {
+Result<void> Pump::Impl::keep_pace(TimeNs time, Input* input) {
     const std::int64_t now = clock_ns(CLOCK_MONOTONIC);
     if (!pace_set) {
         pace_set = true;
@@ -190,7 +194,14 @@ Result<void> Pump::Impl::keep_pace(TimeNs time) {
     while (stop_signal() == 0) {
         const std::int64_t left = due - clock_ns(CLOCK_MONOTONIC);
         if (left <= 0) break;
-        const int ms = static_cast<int>(std::min<std::int64_t>(left / ns_per_ms + 1, 1000));
+        const int ms = static_cast<int>(std::min<std::int64_t>(left / ns_per_ms + 1, is_controlled() ? 20 : 1000));
+        if (is_controlled() && input != nullptr) {
+            // The event that waits is not done: a barrier now comes before it.
+            const bool head = std::exchange(input->has_head, true);
+            STREAM_TRY(serve_run());
+            input->has_head = head;
+            if (is_ended_by_run()) return {};
+        }
         if (left < 2 * ns_per_ms) {
             timespec nap{0, left};
             ::nanosleep(&nap, nullptr);
@@ -222,7 +233,10 @@ Result<void> Pump::Impl::take_batch(Input& input) {
     InputReader& reader = *input.reader;
     for (;;) {
         const Scanner::Outcome outcome = reader.next();
-        if (outcome == Scanner::Outcome::end) return {};
+        if (outcome == Scanner::Outcome::end) {
+            input.in_batch = false;
+            return {};
+        }
         if (outcome == Scanner::Outcome::bad) [[unlikely]] {
             if (input.skip_lines > 0 && reader.line_number() <= input.skip_lines) continue;
             STREAM_TRY(unscannable(input));
@@ -235,12 +249,13 @@ Result<void> Pump::Impl::take_batch(Input& input) {
             auto ours = take_control_line(input, event.raw);
             if (!ours) return pass_on(ours);
             if (*ours) {
-                if (input.control_ended) return {};
+                if (input.control_ended || input.at_barrier) return {};
                 continue;
             }
             if (input.skip_lines > 0 && reader.line_number() <= input.skip_lines) continue;
         }
         STREAM_TRY(take(input, event));
+        if (is_ended_by_run()) return {};
         if (plan.line_buffered) [[unlikely]] STREAM_TRY(flush());
         if (op.is_done()) [[unlikely]] return {};
     }
@@ -261,10 +276,16 @@ Result<void> Pump::Impl::take_bad_line(Input& input) {
 
 Result<bool> Pump::Impl::step(Input& input) {
     sink.end_run();
+    if (input.in_batch) {  // it waited at a barrier
+        STREAM_TRY(take_batch(input));
+        STREAM_TRY(after_batch());
+        return true;
+    }
     auto fill = input.reader->fill();
     if (!fill) return pass_on(fill);
     switch (*fill) {
         case InputReader::Fill::events:
+            input.in_batch = true;
             STREAM_TRY(take_batch(input));
             STREAM_TRY(after_batch());
             input.heard_ns = 0;
@@ -297,7 +318,7 @@ Result<bool> Pump::Impl::wait_for_inputs() {
         if (ms >= 0 && (timeout < 0 || ms < timeout)) timeout = ms;
     };
     for (const auto& input : inputs) {
-        if (input == nullptr || input->ended) continue;
+        if (input == nullptr || input->ended || (input->control_ended && !input->at_barrier)) continue;
         if (input->reader->source().poll_fd() >= 0) fds.push_back(input->reader->source().poll_fd());
         sooner(input->reader->source().wait_ms());
     }
@@ -398,7 +419,7 @@ Result<void> Pump::Impl::run_as_they_come() {
         bool open = false;
         for (const auto& input : inputs) {
             if (input->ended) continue;
-            if (is_stopped() || op.is_done()) return {};
+            if (is_stopped() || op.is_done() || is_ended_by_run()) return {};
             auto more = step(*input);
             if (!more) return pass_on(more);
             any = any || *more;

@@ -73,6 +73,7 @@ struct PumpPlan {
         std::string time_field;
         DurationNs lateness = 0;
         bool lateness_all = false;
+        bool lateness_given = false;
         bool first = false;  // read before the others, in the order of its lines: whole, or, followed, as far as it goes
     };
     std::vector<JoinedInput> joined;
@@ -106,6 +107,7 @@ struct PumpPlan {
     TimeOut time_out = TimeOut::same;
     DurationNs watermark_every = ns_per_second;  // of event time
     bool lateness_given = false;
+    bool accept_changed = false;       // a table that was read whole may be another one after a restart
     run::EpochSink* epoch_sink = nullptr;  // in a run; belongs to the operator
 
     // What fields that are expressions see.

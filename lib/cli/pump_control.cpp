@@ -11,12 +11,14 @@
 #include <charconv>
 #include <cstdlib>
 #include <fstream>
+#include <utility>
 
 #include "base/text.hpp"
 #include "cli/signals.hpp"
 #include "io/file_place.hpp"
 #include "io/file_system.hpp"
 #include "io/follow.hpp"
+#include "io/limited_source.hpp"
 #include "io/open.hpp"
 #include "log/log_source.hpp"
 #include "log/writer.hpp"
@@ -30,7 +32,6 @@ Result<void> Pump::Impl::begin_control() {
     if (!made) return pass_on(made);
     control = std::move(*made);
     if (control == nullptr) return {};
-    if (plan.merge || is_joined()) return fail(ErrorKind::usage, "several inputs at once cannot be read in a run yet");
     STREAM_TRY(control->join(plan, diagnostics.tool()));
     if (control->in_run()) plan.expressions.now = static_cast<double>(control->start.now_ns / ns_per_ms) / 1000.0;
     if (plan.silent) return {};
@@ -60,7 +61,7 @@ Result<std::string> Pump::Impl::places() {
         writer.put_i64(input->given);
         writer.put_bytes(input->given_field);
         writer.put_i64(input->newest);
-        writer.put_u64(input->reader->used_lines());
+        writer.put_u64(input->reader->used_lines() - (input->has_head ? 1 : 0));
         auto place = input->controlled ? Result<std::string>(std::string()) : place_of(*input);
         if (!place) return place;
         writer.put_bytes(*place);
@@ -72,7 +73,9 @@ Result<std::string> Pump::Impl::places() {
 
 // An opaque text: of a log its offsets, of a file its FilePlace; of text formats with a header just its lines.
 Result<std::string> Pump::Impl::place_of(Input& input) {
-    const std::uint64_t used = input.reader->used_bytes();
+    // A line that was looked at and waits is read again.
+    const std::uint64_t used = input.has_head ? input.reader->head_bytes() : input.reader->used_bytes();
+    if (input.is_static && !input.static_place.empty()) return input.static_place;
     if (input.placed != nullptr) return input.placed->place_text(used);
     if (input.log != nullptr) {
         auto offsets = input.log->places_at(used);
@@ -148,12 +151,12 @@ Result<std::unique_ptr<ByteSource>> Pump::Impl::open_resumed(Input& input, const
         return std::unique_ptr<ByteSource>(std::move(*opened));
     }
     if (path != "-" && log::is_log(real_file_system(), path)) {
-        log::LogSourceOptions options{plan.log_partitions, plan.follow && !control->start.once, false, {}};
+        log::LogSourceOptions options{plan.log_partitions, plan.follow && !control->start.once, false, {}, {}};
         options.from_end = plan.follow && plan.follow_from_end && place.empty();
         if (place.starts_with("log")) {
             auto offsets = log_offsets(place);
             if (!offsets) return pass_on(offsets);
-            options.resume = std::move(*offsets);
+            (input.is_static ? options.stop : options.resume) = std::move(*offsets);
         } else {
             options.resume = plan.log_begin;
         }
@@ -169,7 +172,16 @@ Result<std::unique_ptr<ByteSource>> Pump::Impl::open_resumed(Input& input, const
         if (!decoded) return pass_on(decoded);
         from = std::move(*decoded);
     }
+    if (input.is_static) {
+        input.static_place = place;
+        auto opened = open_source_at(path, {});
+        if (!opened || place.empty() || input.format) return opened;
+        auto limited = std::make_unique<LimitedSource>(std::move(*opened), from.offset);
+        input.limited = limited.get();
+        return std::unique_ptr<ByteSource>(std::move(limited));
+    }
     if (saved != nullptr && input.format) input.skip_lines = saved->lines;
+    input.bytes_before = from.offset;
     if (!plan.follow || path == "-") {
         if (input.format) return open_source(path);
         auto opened = open_source_at(path, from);
@@ -188,6 +200,28 @@ Result<std::unique_ptr<ByteSource>> Pump::Impl::open_resumed(Input& input, const
     auto opened = open_followed(path, options);
     if (!opened && opened.error().kind() == ErrorKind::data) return fail(ErrorKind::incomplete, opened.error().message(), opened.error().hint());
     return opened;
+}
+
+// A table that was read whole: its place the first time, afterwards whether it is what it was.
+Result<void> Pump::Impl::check_static(Input& input) {
+    if (!is_controlled() || !input.is_static || input.format) return {};
+    auto now = std::exchange(input.static_place, {});
+    auto place = place_of(input);
+    if (!place) return pass_on(place);
+    const std::string before = std::exchange(now, {});
+    input.static_place = *place;
+    if (before.empty()) return {};
+    bool same = before == *place;
+    if (before.starts_with("file ")) {
+        auto was = decode_place(std::string_view(before).substr(5));
+        if (!was) return pass_on(was);
+        auto is = decode_place(std::string_view(*place).substr(5));
+        if (!is) return pass_on(is);
+        same = input.limited->missing() == 0 && was->offset == is->offset && was->head_crc == is->head_crc && was->tail_crc == is->tail_crc;
+        input.static_place = before;
+    }
+    if (same || plan.accept_changed) return {};
+    return fail(ErrorKind::data, input.reader->name() + " is not what it was when the run read it", "--accept-changed takes it as it is now");
 }
 
 // --- lines that come ---------------------------------------------------------------------------
@@ -272,6 +306,7 @@ Result<void> Pump::Impl::take_watermark(Input& input, const ControlLine& line) {
     if (plan.time_need == TimeNeed::none) {
         return plan.time_out == PumpPlan::TimeOut::same ? write_watermark(line.time, line.text) : Result<void>{};
     }
+    if (has_several()) return {};  // looked at when the inputs are compared
     const TimeNs judged = judged_watermark(input);
     if (judged != time_before_all) STREAM_TRY(advance(judged));
     return write_own_watermark();
@@ -308,6 +343,7 @@ Result<void> Pump::Impl::write_watermark(TimeNs time, const std::string& field) 
 // --- epochs ------------------------------------------------------------------------------------
 
 Result<void> Pump::Impl::take_barrier(Input& input, std::uint64_t epoch, bool end, bool drain) {
+    if (has_several()) return show_barrier(input, epoch, end, drain);
     if (end && epoch == control->epoch) {
         input.control_ended = true;
         return end_idle(epoch, drain);
@@ -321,8 +357,91 @@ Result<void> Pump::Impl::take_barrier(Input& input, std::uint64_t epoch, bool en
     return {};
 }
 
+// One of several inputs is at a barrier. The others are read on until they are, too; what it brings meanwhile waits.
+Result<void> Pump::Impl::show_barrier(Input& input, std::uint64_t epoch, bool end, bool drain) {
+    const bool committed = end && epoch == control->epoch;
+    if (!committed && epoch != control->epoch + 1 && control->in_run()) {
+        return fail(ErrorKind::incomplete, fmt::format("{}: barrier {} came, and {} should: lines were lost on the way", input.reader->name(), epoch, control->epoch + 1));
+    }
+    if (end) {
+        input.control_ended = true;
+        input.drain = drain;
+    }
+    input.at_barrier = true;
+    if (!committed) barrier = epoch;
+    return look_whether_aligned();
+}
+
+Result<void> Pump::Impl::look_whether_aligned() {
+    bool all_ended = true;
+    bool all_drain = true;
+    for (const auto& input : inputs) {
+        if (input->is_static) continue;
+        if (!input->control_ended && !input->at_barrier) return {};
+        all_ended = all_ended && input->control_ended;
+        all_drain = all_drain && input->drain;
+    }
+    // All have ended what is committed: nothing is new.
+    if (all_ended && barrier == 0) return end_idle(control->epoch, all_drain);
+    if (barrier == 0) {
+        for (const auto& input : inputs) input->at_barrier = false;
+        return {};
+    }
+    if (!state_loaded) STREAM_TRY(load_run_state());
+    const std::uint64_t epoch = std::exchange(barrier, 0);
+    STREAM_TRY(pass_barrier(epoch, all_ended, all_ended && all_drain));
+    for (const auto& input : inputs) {
+        input->at_barrier = false;
+        // What is done for good holds nobody back.
+        if (input->control_ended && input->drain) input->ended = true;
+    }
+    return {};
+}
+
+// A barrier for the inputs that are ours to read: they show it where they are.
+Result<void> Pump::Impl::ask_sources(const run::Request& request) {
+    bool any = false;
+    for (const auto& input : inputs) {
+        if (input->controlled || input->is_static || input->control_ended) continue;
+        any = true;
+        if (request.end) {
+            input->control_ended = true;
+            input->drain = request.drain;
+        }
+        input->at_barrier = true;
+    }
+    if (!any) return {};
+    if (!(request.end && request.epoch == control->epoch)) barrier = request.epoch;
+    return look_whether_aligned();
+}
+
+// What pipes bring while their inputs wait at a barrier.
+Result<void> Pump::Impl::take_ahead() {
+    for (const auto& input : inputs) {
+        if (input->at_barrier && input->spool != nullptr) STREAM_TRY(input->spool->read_ahead());
+    }
+    return {};
+}
+
+// Everything that waits for its turn has it: no older event can come any more.
+Result<void> Pump::Impl::drain_inputs() {
+    for (const auto& input : inputs) {
+        input->ended = true;
+        input->at_barrier = false;
+    }
+    for (;;) {
+        Input* blocks = nullptr;
+        auto gone = plan.merge ? merge_one() : plan.as_they_come ? Result<Merged>(Merged::done) : is_joined() ? join_one(blocks) : Result<Merged>(Merged::done);
+        if (!gone) return pass_on(gone);
+        if (*gone != Merged::wrote) break;
+    }
+    tell_ended();
+    return {};
+}
+
 Result<void> Pump::Impl::pass_barrier(std::uint64_t epoch, bool end, bool drain) {
     sink.end_run();
+    if (end && drain && has_several()) STREAM_TRY(drain_inputs());
     if (end && drain) STREAM_TRY(close_all());
     sink.end_run();
     STREAM_TRY(sink.take_failure());
@@ -330,7 +449,7 @@ Result<void> Pump::Impl::pass_barrier(std::uint64_t epoch, bool end, bool drain)
         if (end) control->lines.append_end(output.buffer(), epoch, drain);
         else control->lines.append_barrier(output.buffer(), epoch);
     }
-    const bool keeps = !plan.stateless || control->is_source();
+    const bool keeps = !plan.stateless || control->reads_itself();
     auto payload = keeps ? state_payload() : Result<std::string>(std::string());
     if (!payload) return pass_on(payload);
     STREAM_TRY(flush());
@@ -356,10 +475,12 @@ void Pump::Impl::tell_new() {
 }
 
 Result<void> Pump::Impl::serve_run() {
-    if (control->client == nullptr) return {};
+    if (control->client == nullptr || reading_whole) return {};
     while (const auto request = control->client->next()) {
         if (request->kind == run::Request::Kind::committed) {
             STREAM_TRY(control->publish(request->epoch));
+        } else if (has_several()) {
+            STREAM_TRY(ask_sources(*request));
         } else if (request->end && request->epoch == control->epoch) {
             STREAM_TRY(end_idle(request->epoch, request->drain));
         } else {

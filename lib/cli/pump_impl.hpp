@@ -16,7 +16,9 @@
 #include "cli/progress.hpp"
 #include "cli/pump.hpp"
 #include "expr/computed_fields.hpp"
+#include "io/limited_source.hpp"
 #include "io/output.hpp"
+#include "io/spool_source.hpp"
 #include "log/log_source.hpp"
 #include "state/snapshot.hpp"
 #include "state/spill_queue.hpp"
@@ -54,8 +56,15 @@ struct Pump::Impl {
         bool controlled = false;             // they come with its events
         bool began = false;                  // $stream was there
         bool control_ended = false;          // $end was there
+        bool drain = false;                  // and nothing more ever comes
+        bool at_barrier = false;             // has shown the barrier, and waits for the other inputs
+        bool is_static = false;              // read whole at the start, and again after a restart: no part of the epochs
+        std::string static_place;            // of one that is
+        const LimitedSource* limited = nullptr;
+        SpoolSource* spool = nullptr;        // takes ahead what comes while it waits
         TimeNs given = time_before_all;      // the last $watermark
         std::string given_field;
+        std::uint64_t bytes_before = 0;      // where reading its file began
         std::uint64_t skip_lines = 0;        // of a text format: those that were read before
         const log::LogSource* log = nullptr;  // where it is one
         const PlacedSource* placed = nullptr;
@@ -133,7 +142,7 @@ struct Pump::Impl {
 
     Result<void> take(Input& input, Event& event);
 
-    Result<void> keep_pace(TimeNs time);
+    Result<void> keep_pace(TimeNs time, Input* input = nullptr);
 
     // --- batches -------------------------------------------------------------------------------
 
@@ -175,6 +184,7 @@ struct Pump::Impl {
     bool is_idle(const Input& input) const;
 
     Result<Merged> merge_one();
+    Result<void> write_merged_watermark();
 
     // The next usable event of an input whose fill() brought a batch; false at the batch's end.
     Result<bool> next_in_batch(Input& input, Event& event);
@@ -234,6 +244,8 @@ struct Pump::Impl {
     Error no_stream(const Input& input) const;
     std::uint64_t resumed_file = 0;       // of several one after the other: which
     bool state_loaded = false;
+    bool reading_whole = false;           // a table, before anything else
+    Result<void> check_static(Input& input);
     bool is_controlled() const { return control != nullptr; }
     Result<void> begin_control();
     Result<void> load_run_state();
@@ -241,6 +253,13 @@ struct Pump::Impl {
     Result<bool> take_control_line(Input& input, std::string_view line);
     Result<void> take_watermark(Input& input, const ControlLine& line);
     Result<void> take_barrier(Input& input, std::uint64_t epoch, bool end, bool drain);
+    std::uint64_t barrier = 0;  // of several inputs: the one that some wait at; 0: none
+    bool has_several() const { return plan.merge || is_joined() || (plan.follow && plan.files.size() > 1); }
+    Result<void> show_barrier(Input& input, std::uint64_t epoch, bool end, bool drain);
+    Result<void> look_whether_aligned();
+    Result<void> ask_sources(const run::Request& request);
+    Result<void> take_ahead();
+    Result<void> drain_inputs();
     Result<void> pass_barrier(std::uint64_t epoch, bool end, bool drain);
     Result<void> end_idle(std::uint64_t epoch, bool drain);
     // What the run has asked for meanwhile.

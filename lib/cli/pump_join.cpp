@@ -12,6 +12,14 @@ namespace stream {
 // No event of the input with a lesser time will be taken any more.
 TimeNs Pump::Impl::watermark_of(const Input& input) const {
     if (input.ended && !is_pause()) return time_after_all;
+    // A pause: its open ends stay open.
+    if (is_controlled() && input.control_ended && !input.drain && input.given == time_before_all && input.newest == time_before_all) return time_before_all;
+    if (input.controlled && input.given != time_before_all && input.given_field == merged_times[static_cast<std::size_t>(input.index)].field()) {
+        const PumpPlan::JoinedInput& how = plan.joined[static_cast<std::size_t>(input.index)];
+        if (!how.lateness_given) return input.given;
+        if (how.lateness_all || input.newest == time_before_all) return time_before_all;
+        return std::min(input.given, time_sub(input.newest, how.lateness));
+    }
     if (input.newest == time_before_all || plan.joined[static_cast<std::size_t>(input.index)].lateness_all) return time_before_all;
     return time_sub(input.newest, plan.joined[static_cast<std::size_t>(input.index)].lateness);
 }
@@ -30,14 +38,19 @@ Result<void> Pump::Impl::run_joined() {
         if (i < joined_newest.size()) inputs.back()->newest = joined_newest[i];
     }
     for (const auto& input : inputs) {
-        if (plan.joined[static_cast<std::size_t>(input->index)].first) STREAM_TRY(read_whole(*input));
+        if (!plan.joined[static_cast<std::size_t>(input->index)].first) continue;
+        reading_whole = input->is_static;
+        STREAM_TRY(read_whole(*input));
+        reading_whole = false;
+        STREAM_TRY(check_static(*input));
     }
     if (plan.as_they_come) {
         STREAM_TRY(deliver_arrivals());
         tell_ended();
         return run_unordered();
     }
-    while (!is_stopped() && !op.is_done()) {
+    while (!is_stopped() && !op.is_done() && !is_ended_by_run()) {
+        if (is_controlled()) STREAM_TRY(take_ahead());
         for (const auto& input : inputs) {
             if (goes_by_head(*input)) STREAM_TRY(refill_joined(*input));
         }
@@ -47,6 +60,7 @@ Result<void> Pump::Impl::run_joined() {
         if (*gone == Merged::done) return is_pause() ? keep_heads() : Result<void>{};
         if (*gone == Merged::wrote) {
             if (plan.line_buffered) STREAM_TRY(flush());
+            if (is_controlled()) STREAM_TRY(tell_joined_watermark());
             continue;
         }
         STREAM_TRY(tell_joined_watermark());
@@ -54,7 +68,7 @@ Result<void> Pump::Impl::run_joined() {
         // needed.
         bool any = false;
         for (const auto& input : inputs) {
-            if (input->ended || goes_by_head(*input)) continue;
+            if (input->ended || input->at_barrier || goes_by_head(*input)) continue;
             const bool all = is_pause() && blocks == nullptr;  // what waits for the next call waits in the queue
             if (input->reader->source().is_regular() && input.get() != blocks && !all) continue;
             auto more = step_into_order(*input);
@@ -100,11 +114,14 @@ Result<void> Pump::Impl::read_whole(Input& input) {
 
 // Each line as it comes.
 Result<void> Pump::Impl::run_unordered() {
-    while (!is_stopped() && !op.is_done()) {
+    while (!is_stopped() && !op.is_done() && !is_ended_by_run()) {
+        if (is_controlled()) STREAM_TRY(take_ahead());
         bool any = false;
         bool open = false;
         for (const auto& input : inputs) {
-            if (input->ended) continue;
+            if (input->ended || input->control_ended) continue;
+            open = open || input->at_barrier;
+            if (input->at_barrier) continue;
             auto more = step(*input);
             if (!more) return pass_on(more);
             any = any || *more;
@@ -141,7 +158,7 @@ Result<bool> Pump::Impl::next_in_time(Input& input, Event& event) {
 }
 
 Result<void> Pump::Impl::refill_joined(Input& input) {
-    while (!input.has_head && !input.ended) {
+    while (!input.has_head && !input.ended && !input.at_barrier && !is_ended_by_run()) {
         if (input.in_batch) {
             auto found = next_in_time(input, input.head);
             if (!found) return pass_on(found);
@@ -158,8 +175,10 @@ Result<void> Pump::Impl::refill_joined(Input& input) {
 
 // By arrival: for an input whose events' times order nothing.
 Result<bool> Pump::Impl::step_into_order(Input& input, bool by_arrival) {
-    auto filled = fill_for_merge(input);
-    if (!filled || !*filled) return filled;
+    if (!input.in_batch) {
+        auto filled = fill_for_merge(input);
+        if (!filled || !*filled) return filled;
+    }
     Event event;
     for (;;) {
         auto found = by_arrival ? next_in_batch(input, event) : next_in_time(input, event);
@@ -174,7 +193,7 @@ Result<bool> Pump::Impl::step_into_order(Input& input, bool by_arrival) {
 Result<Pump::Impl::Merged> Pump::Impl::join_one(Input*& blocks) {
     Input* best = nullptr;
     for (const auto& input : inputs) {
-        if (!input->has_head) continue;
+        if (!input->has_head || input->at_barrier) continue;
         if (best == nullptr || input->head_key < best->head_key || (input->head_key == best->head_key && order_of(input->index) < order_of(best->index))) {
             best = input.get();
         }
@@ -196,13 +215,13 @@ Result<Pump::Impl::Merged> Pump::Impl::join_one(Input*& blocks) {
     for (const auto& input : inputs) {
         if (input->ended && !is_pause()) continue;
         open = open || !input->ended;
-        if (input->has_head || (!input->ended && !input->reader->source().is_regular() && is_idle(*input))) continue;
+        if ((input->has_head && !input->at_barrier) || (!input->ended && !input->reader->source().is_regular() && is_idle(*input))) continue;
         const TimeNs own = watermark_of(*input);
         if (best != nullptr || from_queue) {
             if (own > key || (own == key && order_of(input->index) >= order)) continue;
         }
         wait = true;
-        if (!input->ended && input->reader->source().is_regular() && (blocks == nullptr || own < least)) {
+        if (!input->ended && !input->at_barrier && input->reader->source().is_regular() && (blocks == nullptr || own < least)) {
             least = own;
             blocks = input.get();
         }
@@ -237,7 +256,8 @@ Result<void> Pump::Impl::tell_joined_watermark() {
     if (!queue->empty()) least = std::min(least, queue->min_time());
     if (least <= watermark || least == time_after_all) return {};
     watermark = least;
-    return op.on_watermark(least, sink);
+    STREAM_TRY(op.on_watermark(least, sink));
+    return is_controlled() ? write_own_watermark() : Result<void>{};
 }
 
 // Which inputs have ended, once all they brought is delivered.

@@ -14,18 +14,22 @@ Result<void> Pump::Impl::run_merged() {
         if (!opened) return pass_on(opened);
         inputs.push_back(std::move(*opened));
     }
-    while (!is_stopped() && !op.is_done()) {
+    while (!is_stopped() && !op.is_done() && !is_ended_by_run()) {
+        if (is_controlled()) STREAM_TRY(take_ahead());
         for (const auto& input : inputs) {
             if (input->reader->source().is_regular()) STREAM_TRY(refill_head(*input));
         }
         auto gone = merge_one();
         if (!gone) return pass_on(gone);
         if (*gone == Merged::done) return {};
-        if (*gone == Merged::wrote) continue;
+        if (*gone == Merged::wrote) {
+            if (is_controlled()) STREAM_TRY(write_merged_watermark());
+            continue;
+        }
         // Some open pipe could still bring an older line.
         bool any = false;
         for (const auto& input : inputs) {
-            if (input->ended || input->reader->source().is_regular()) continue;
+            if (input->ended || input->at_barrier || input->reader->source().is_regular()) continue;
             auto more = step_into_queue(*input);
             if (!more) return pass_on(more);
             if (*more) input->heard_ns = clock_ns(CLOCK_MONOTONIC);
@@ -46,7 +50,7 @@ bool Pump::Impl::is_idle(const Input& input) const {
 Result<Pump::Impl::Merged> Pump::Impl::merge_one() {
     Input* best = nullptr;
     for (const auto& input : inputs) {
-        if (!input->has_head) continue;
+        if (!input->has_head || input->at_barrier) continue;
         if (best == nullptr || input->head_key < best->head_key) best = input.get();
     }
     TimeNs key = best != nullptr ? best->head_key : time_after_all;
@@ -64,7 +68,7 @@ Result<Pump::Impl::Merged> Pump::Impl::merge_one() {
     for (const auto& input : inputs) {
         if (input->ended) continue;
         open = true;
-        if (input->reader->source().is_regular()) continue;
+        if (input->reader->source().is_regular() && !input->at_barrier) continue;
         const auto i = static_cast<std::uint32_t>(input->index);
         const bool could_be_older =
             (best != nullptr || from_queue) ? i != index && (input->newest < key || (input->newest == key && i < index))
@@ -102,6 +106,13 @@ Result<bool> Pump::Impl::next_in_batch(Input& input, Event& event) {
         event = Event{};
         event.raw = input.reader->scanner().line();
         event.values = input.reader->scanner().values();
+        if (is_controlled()) [[unlikely]] {
+            auto ours = take_control_line(input, event.raw);
+            if (!ours) return pass_on(ours);
+            if (*ours && (input.at_barrier || input.control_ended || is_ended_by_run())) return false;
+            if (*ours) continue;
+            tell_new();
+        }
         auto usable = timed(input, event);
         if (!usable) return pass_on(usable);
         if (!*usable) continue;
@@ -116,7 +127,7 @@ Result<bool> Pump::Impl::next_in_batch(Input& input, Event& event) {
 }
 
 Result<void> Pump::Impl::refill_head(Input& input) {
-    while (!input.has_head && !input.ended) {
+    while (!input.has_head && !input.ended && !input.at_barrier && !is_ended_by_run()) {
         if (input.in_batch) {
             auto found = next_in_batch(input, input.head);
             if (!found) return pass_on(found);
@@ -133,8 +144,10 @@ Result<void> Pump::Impl::refill_head(Input& input) {
 }
 
 Result<bool> Pump::Impl::step_into_queue(Input& input) {
-    auto filled = fill_for_merge(input);
-    if (!filled || !*filled) return filled;
+    if (!input.in_batch) {
+        auto filled = fill_for_merge(input);
+        if (!filled || !*filled) return filled;
+    }
     Event event;
     for (;;) {
         auto found = next_in_batch(input, event);
@@ -146,6 +159,7 @@ Result<bool> Pump::Impl::step_into_queue(Input& input) {
 
 Result<bool> Pump::Impl::fill_for_merge(Input& input) {
     STREAM_TRY(after_batch());
+    if (input.at_barrier || is_ended_by_run()) return false;  // asked for meanwhile
     auto fill = input.reader->fill();
     if (!fill) return pass_on(fill);
     if (*fill == InputReader::Fill::bad_line) {
@@ -153,11 +167,25 @@ Result<bool> Pump::Impl::fill_for_merge(Input& input) {
         return true;
     }
     input.in_batch = *fill == InputReader::Fill::events;
+    if (*fill == InputReader::Fill::would_block && is_controlled() && !input.controlled && control->start.once) input.ended = true;
     if (*fill == InputReader::Fill::end) {
+        if (input.controlled && !input.control_ended) return tl::unexpected<Error>(broken_off(input));
         input.ended = true;
         bytes_in += input.reader->bytes_read();
     }
     return input.in_batch;
+}
+
+// Nothing older than what every input has shown is written any more.
+Result<void> Pump::Impl::write_merged_watermark() {
+    TimeNs least = time_after_all;
+    for (const auto& input : inputs) {
+        if (!input->ended) least = std::min(least, input->has_head ? input->head_key : input->newest);
+    }
+    if (!queue->empty()) least = std::min(least, queue->min_time());
+    if (least == time_after_all || least <= watermark) return {};
+    watermark = least;
+    return write_own_watermark();
 }
 
 }  // namespace stream

@@ -60,11 +60,12 @@ Result<std::unique_ptr<Pump::Impl::Input>> Pump::Impl::open_input(int index, con
         if (!made) return pass_on(made);
         input->format = std::move(*made);
     }
+    input->is_static = is_controlled() && joined != nullptr && joined->first && !joined->follow && control->kind_of(static_cast<std::size_t>(index)) == Control::InputKind::source;
     Result<std::unique_ptr<ByteSource>> source = [&]() -> Result<std::unique_ptr<ByteSource>> {
         if (is_controlled() && control->kind_of(static_cast<std::size_t>(index)) == Control::InputKind::source) return open_resumed(*input, path);
         if (plan.open_input) return plan.open_input(static_cast<std::size_t>(index));
         if (path != "-" && log::is_log(real_file_system(), path)) {
-            auto opened = log::open_log_source(real_file_system(), path, {plan.log_partitions, plan.follow, plan.follow && plan.follow_from_end, {}});
+            auto opened = log::open_log_source(real_file_system(), path, {plan.log_partitions, plan.follow, plan.follow && plan.follow_from_end, {}, {}});
             if (!opened) return pass_on(opened);
             return std::unique_ptr<ByteSource>(std::move(*opened));
         }
@@ -78,15 +79,21 @@ Result<std::unique_ptr<Pump::Impl::Input>> Pump::Impl::open_input(int index, con
         return open_followed(path, options);
     }();
     if (!source) return pass_on(source);
+    const bool is_pipe = is_controlled() && control->kind_of(static_cast<std::size_t>(index)) == Control::InputKind::pipe;
+    if (is_pipe && has_several()) {
+        auto spool = std::make_unique<SpoolSource>(std::move(*source), SpoolSource::Limits{1 << 20, plan.spill_max, plan.spill_folder});
+        input->spool = spool.get();
+        source = std::unique_ptr<ByteSource>(std::move(spool));
+    }
     input->reader = std::make_unique<InputReader>(display_name(path), std::move(*source), fields_of(index),
                                                   input->format.get(), plan.line_max);
     input->heard_ns = clock_ns(CLOCK_MONOTONIC);
-    input->controlled = is_controlled() && control->kind_of(static_cast<std::size_t>(index)) == Control::InputKind::pipe;
+    input->controlled = is_pipe;
     const bool pauses = is_controlled() && control->start.once && !control->start.drain;
     if (input->controlled || pauses) input->reader->whole_lines_only();
     if (const Resumed* saved = resumed_of(index); saved != nullptr) {
         apply_resumed(*input);
-        if (input->format == nullptr && !input->controlled) input->reader->count_from(saved->lines);
+        if (input->format == nullptr && !input->controlled) input->reader->count_from(saved->lines, input->bytes_before);
     }
     return input;
 }
@@ -151,9 +158,10 @@ Result<void> Pump::Impl::load_payload(std::string_view payload) {
     sink.set_newest(newest);
     if (has_time != event_time.has_value()) return fail(ErrorKind::corrupt, "the saved state's event time cannot be read");
     if (has_time) STREAM_TRY(event_time->restore(reader));
-    for (std::size_t i = 0; is_joined() && i < merged_times.size(); ++i) {
+    for (std::size_t i = 0; i < merged_times.size(); ++i) {
         joined_newest.push_back(reader.get_i64());
-        if (!fields_of(static_cast<int>(i)).load(reader.get_bytes())) return fail(ErrorKind::corrupt, "the saved state's fields cannot be read");
+        const std::string_view its = reader.get_bytes();
+        if (is_joined() && !fields_of(static_cast<int>(i)).load(its)) return fail(ErrorKind::corrupt, "the saved state's fields cannot be read");
         STREAM_TRY(merged_times[i].restore(reader));
     }
     if (queue != nullptr) STREAM_TRY(queue->restore(reader));
@@ -185,9 +193,9 @@ Result<std::string> Pump::Impl::state_payload() {
     writer.put_bytes(fields.save());
     writer.put_u8(event_time ? 1 : 0);
     if (event_time) event_time->snapshot(writer);
-    for (std::size_t i = 0; is_joined() && i < merged_times.size(); ++i) {
+    for (std::size_t i = 0; i < merged_times.size(); ++i) {
         writer.put_i64(i < inputs.size() ? inputs[i]->newest : time_before_all);
-        writer.put_bytes(plan.joined[i].fields->save());
+        writer.put_bytes(is_joined() ? plan.joined[i].fields->save() : std::string());
         merged_times[i].snapshot(writer);
     }
     if (queue != nullptr) queue->snapshot(writer);
@@ -257,7 +265,7 @@ Result<void> Pump::Impl::prepare() {
     auto made = Progress::make(diagnostics, plan.progress, plan.stats_path);
     if (!made) return pass_on(made);
     progress = std::move(*made);
-    if (is_controlled()) return control->is_source() ? load_run_state() : Result<void>{};
+    if (is_controlled()) return control->reads_itself() ? load_run_state() : Result<void>{};
     return load_state();
 }
 

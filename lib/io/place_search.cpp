@@ -100,7 +100,10 @@ Result<std::optional<FilePart>> Search::find_copy(const FilePlace& wanted, std::
 Result<void> Search::add_from(std::size_t first, std::int64_t after_ns, std::vector<FilePart>& parts) {
     for (std::size_t i = first; i < entries.size() && entries[i].kind != Kind::other; ++i) {
         const FolderEntry& entry = entries[i];
-        if (taken[i] || (entry.kind == Kind::rotated && entry.modified_ns <= after_ns)) continue;
+        // A compressor may have kept the whole seconds only.
+        const bool in_seconds = entry.modified_ns % 1'000'000'000 == 0;
+        const std::int64_t after = in_seconds ? after_ns - after_ns % 1'000'000'000 - 1 : after_ns;
+        if (taken[i] || (entry.kind == Kind::rotated && entry.modified_ns <= after)) continue;
         const bool known = std::any_of(parts.begin(), parts.end(), [&](const FilePart& part) {
             const FileIdentity& one = part.source->life()->identity;
             return one.device == entry.device && one.inode == entry.inode;
@@ -165,8 +168,13 @@ Result<FoundPlace> Search::run() {
     if (!*current) {
         const auto named = std::find_if(entries.begin(), entries.end(),
                                         [](const FolderEntry& entry) { return entry.kind == Kind::named; });
-        if (place.offset == 0 || place.over) {
+        if (place.over) {
             STREAM_TRY(add_from(static_cast<std::size_t>(named - entries.begin()), 0, found.parts));
+            return found;
+        }
+        if (place.offset == 0) {
+            // Nothing of it was read: it and what came after it is what was written to since.
+            STREAM_TRY(add_from(0, place.modified_ns - 1, found.parts));
             return found;
         }
         found.gap = fmt::format("the place in {} where reading stopped is gone (byte {} of inode {}; {})",

@@ -134,6 +134,7 @@ Result<std::unique_ptr<LogSource>> open_log_source(FileSystem& files, const std:
     if (!reader) return pass_on(reader);
     for (std::uint32_t p = 0; options.from_end && p < reader->manifest().config().partitions; ++p) reader->seek(p, reader->end_offset(p));
     for (std::uint32_t p = 0; p < options.resume.size() && p < reader->manifest().config().partitions; ++p) reader->seek(p, options.resume[p]);
+    for (std::uint32_t p = 0; p < options.stop.size() && p < reader->manifest().config().partitions; ++p) reader->stop_at(p, options.stop[p]);
     return std::unique_ptr<LogSource>(std::make_unique<Records>(std::move(*reader), folder, options.follow));
 }
 

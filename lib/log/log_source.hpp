@@ -20,6 +20,7 @@ struct LogSourceOptions {
     bool from_end = false;  // only that
     // Where to go on, of each partition that is read: what places_at() gave.
     std::vector<std::uint64_t> resume;
+    std::vector<std::uint64_t> stop;  // where each partition ends for us; empty: where it ends
 };
 
 class LogSource : public ByteSource {

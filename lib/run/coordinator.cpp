@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <utility>
 
 #include "base/base64.hpp"
 #include "base/text.hpp"
@@ -85,7 +86,10 @@ std::optional<Message> Coordinator::hello(std::uint64_t id, const Message& messa
             return refuse(status_usage, "two commands of the pipeline are alike: " + member.tool + " " + member.arguments, "--name tells them apart");
         }
     }
-    if (complete_) return refuse(status_usage, "a command that joins the pipeline later than the others: " + member.tool, "");
+    if (complete_) {
+        fail({3, true, member.tool, "it came later than the others"});
+        return refuse(3, "the pipeline has begun without it", "");
+    }
     Message start("start");
     start.set("run", last_.run).set("epoch", last_.epoch).set("attempt", options_.attempt).flag("once", options_.once || options_.drain);
     start.flag("drain", options_.drain).set("now", options_.now_ns);
@@ -109,6 +113,7 @@ std::optional<Message> Coordinator::hello(std::uint64_t id, const Message& messa
     world_.send(id, Message("go"));
     member.published = last_.epoch;
     members_.emplace(id, std::move(member));
+    heard_ = true;
     return std::nullopt;
 }
 
@@ -159,6 +164,19 @@ std::optional<Message> Coordinator::changed_pipeline() const {
     return refuse(status_usage, why, "the pipeline as it was, --name for a command whose arguments changed, or stream-run reset DIR to begin anew");
 }
 
+// Where pipes tell nothing: the sinks, and everybody the last commit names; the first time, those that come soon.
+bool Coordinator::all_sinks_are_there(std::uint64_t sinks, std::int64_t now_ns) {
+    constexpr std::int64_t soon_ns = 200'000'000;
+    constexpr std::int64_t long_ns = 5'000'000'000;
+    if (std::exchange(heard_, false)) heard_at_ns_ = now_ns;
+    if (sinks < *options_.sinks) return false;
+    const bool missing = last_.epoch > 0 && changed_pipeline().has_value();
+    const std::int64_t wait = last_.epoch == 0 ? soon_ns : missing ? long_ns : 0;
+    if (now_ns - heard_at_ns_ >= wait) return true;
+    due_ns_ = heard_at_ns_ + wait;
+    return false;
+}
+
 Result<void> Coordinator::look_whether_complete(std::int64_t now_ns) {
     if (complete_ || failure_ || members_.empty()) return {};
     bool any_source = false;
@@ -168,7 +186,7 @@ Result<void> Coordinator::look_whether_complete(std::int64_t now_ns) {
         sinks += member.sinks.size();
     }
     if (!any_source) return {};
-    if (options_.sinks ? sinks < *options_.sinks : !open_ends().empty()) return {};
+    if (options_.sinks ? !all_sinks_are_there(sinks, now_ns) : !open_ends().empty()) return {};
     if (const auto changed = changed_pipeline()) {
         fail({static_cast<int>(changed->number("status")), false, "", changed->text("why") + "\n" + changed->text("hint")});
         return {};

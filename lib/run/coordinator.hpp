@@ -104,6 +104,7 @@ public:
 private:
     Result<void> look_whether_complete(std::int64_t now_ns);
     std::optional<Message> changed_pipeline() const;
+    bool all_sinks_are_there(std::uint64_t sinks, std::int64_t now_ns);
     void ask(std::int64_t now_ns);
     Result<void> commit_if_done(std::int64_t now_ns);
     bool everybody_is_done() const;
@@ -121,6 +122,8 @@ private:
     bool asked_end_ = false;          // all sources were asked to end
     bool asked_drain_ = false;
     bool first_asked_ = false;
+    bool heard_ = false;              // a tool has come since the last step
+    std::int64_t heard_at_ns_ = 0;
     bool stopping_ = false;
     std::int64_t asked_at_ns_ = 0;
     std::int64_t committed_at_ns_ = 0;

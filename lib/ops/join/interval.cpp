@@ -132,8 +132,9 @@ Result<void> IntervalJoin::move_to(TimeNs time, Sink& sink) {
     STREAM_TRY(write_found(sink));
     now_ = time;
     STREAM_TRY(expire(time, sink));
-    if (!waits()) return {};
-    return release(std::min(now_, oldest_undecided()), sink);
+    if (options_.type == JoinType::inner) return {};
+    decided_ = oldest_undecided();
+    return waits() ? release(std::min(now_, decided_), sink) : Result<void>{};
 }
 
 // Nothing older than `time` comes any more: what could only match older events is done.
@@ -309,6 +310,7 @@ void IntervalJoin::snapshot(StateWriter& writer) const {
     writer.put_u64(put_);
     writer.put_u64(written_);
     writer.put_u64(matches_);
+    writer.put_i64(decided_);
     waiting_.snapshot(writer);
 }
 
@@ -335,6 +337,7 @@ Result<void> IntervalJoin::restore(StateReader& reader) {
     put_ = reader.get_u64();
     written_ = reader.get_u64();
     matches_ = reader.get_u64();
+    decided_ = reader.get_i64();
     STREAM_TRY(waiting_.restore(reader));
     return reader.check("a join");
 }

@@ -7,6 +7,7 @@
 // type that also writes events without a match wait until nothing older can come.
 #pragma once
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <vector>
@@ -28,6 +29,7 @@ public:
     void snapshot(StateWriter& writer) const override;
     Result<void> restore(StateReader& reader) override;
     void append_stats(std::string& out) const override;
+    TimeNs output_watermark(TimeNs watermark) const override { return std::min(watermark, decided_); }
     void on_input_end(int input) override { left_ended_ = left_ended_ || input == 0; }
     // Without LEFT nothing more is written.
     bool is_done() const override { return options_.ends_with_left && left_ended_ && !wants_right_alone() && left_.empty() && found_.empty() && waiting_.empty(); }
@@ -74,6 +76,7 @@ private:
     } pending_;
     std::vector<Found> found_;  // of now_
     TimeNs now_ = time_before_all;
+    TimeNs decided_ = time_after_all;  // nothing older is written any more, but for what the watermark says
     std::uint64_t left_decided_ = 1;   // every left event below this number has matched or is gone
     std::uint64_t right_decided_ = 1;
     SpillQueue waiting_;               // results by (time, 0, order of being put)
