@@ -4,6 +4,7 @@
 #include <ctime>
 
 #include "base/text.hpp"
+#include "run/client.hpp"
 #include "cli/tool.hpp"
 #include "ops/cat.hpp"
 #include "time/duration.hpp"
@@ -40,9 +41,7 @@ Result<double> parse_pace(const std::string& text) {
 
 Result<std::optional<Position>> parse_bound(const char* option, const std::optional<std::string>& text) {
     if (!text) return std::optional<Position>();
-    timespec now{};
-    ::clock_gettime(CLOCK_REALTIME, &now);
-    auto position = parse_position(*text, TimeNs{now.tv_sec} * ns_per_second + now.tv_nsec);
+    auto position = parse_position(*text, run::command_line_now_ns());
     if (!position) return tl::unexpected<Error>(std::move(position.error()).at(option));
     return std::optional<Position>(*position);
 }

@@ -4,6 +4,7 @@
 #include <ctime>
 
 #include "base/text.hpp"
+#include "run/client.hpp"
 #include "cli/exit_status.hpp"
 #include "cli/signals.hpp"
 #include "cli/tool.hpp"
@@ -116,9 +117,7 @@ int main(int argc, char** argv) {
                    });
     options.parsed({"--start", "", "TIME", "the first event's time (default 2026-01-01T00:00:00Z)", {}},
                    [&](const std::string& text) -> Result<void> {
-                       timespec now{};
-                       ::clock_gettime(CLOCK_REALTIME, &now);
-                       auto position = parse_position(text, TimeNs{now.tv_sec} * ns_per_second + now.tv_nsec);
+                       auto position = parse_position(text, run::command_line_now_ns());
                        if (!position) return pass_on(position);
                        if (position->kind != Position::Kind::time) return fail(ErrorKind::usage, "not a time: " + stream::quoted(text));
                        gen.start = floor_div(position->time, ns_per_ms) * ns_per_ms;

@@ -72,6 +72,8 @@ Result<void> plan_inputs(Tool& tool, Arguments& a) {
     PumpPlan& plan = tool.plan();
     STREAM_TRY(plan_joined(plan, a.words.front(), a.inputs));
     plan.time_out = PumpPlan::TimeOut::ts;
+    if (a.eager) plan.by_arrival.push_back("--eager");
+    if (a.latest && a.inputs.follow) plan.by_arrival.push_back("--latest --follow");
     PumpPlan::JoinedInput& left = plan.joined[0];
     PumpPlan::JoinedInput& right = plan.joined[1];
     if (a.latest) {

@@ -6,6 +6,7 @@
 #include <ctime>
 
 #include "base/text.hpp"
+#include "run/client.hpp"
 #include "cli/joined_plan.hpp"
 #include "cli/tool.hpp"
 #include "json/keys.hpp"
@@ -93,9 +94,7 @@ Result<std::unique_ptr<Operator>> build_fold(Tool& tool, Arguments& a) {
         plan.time_need = TimeNeed::required;
     }
     if (!a.as_of.empty()) {
-        timespec now{};
-        ::clock_gettime(CLOCK_REALTIME, &now);
-        auto time = parse_position(a.as_of, TimeNs{now.tv_sec} * ns_per_second + now.tv_nsec);
+        auto time = parse_position(a.as_of, run::command_line_now_ns());
         if (!time || time->kind != Position::Kind::time) {
             return fail(ErrorKind::usage, "--as-of: not a time: " + stream::quoted(a.as_of), "2026-01-31T12:00:00Z, @1769860800, yesterday or -2h");
         }

@@ -18,7 +18,7 @@ struct Entry {
 };
 
 // What this release has; tests/check/inventory.sh compares it with tools/.
-constexpr std::array<Entry, 10> entries = {{
+constexpr std::array<Entry, 12> entries = {{
     {"stream-cat", "read events from files, followed files, compressed files and other text formats; merge by event time",
      "stream-cat -f --format combined access.log"},
     {"stream-dedupe", "drop repeats by key, exactly or in bounded memory", "stream-dedupe --by id --within 1h"},
@@ -27,8 +27,11 @@ constexpr std::array<Entry, 10> entries = {{
     {"stream-join", "join a stream with a stream or a table, in event time", "stream-join clicks.ndjson --on user --within 1h < searches.ndjson"},
     {"stream-log", "an append-only log in a folder: append, read, follow, groups, retention, repair", "stream-log read web --from -2h"},
     {"stream-map", "events made of events, by an expression of jq's language", "stream-map '{ts, path, kb: (.bytes / 1024)}' access.ndjson"},
+    {"stream-run", "a shell pipeline that a crash cannot make wrong", "stream-run totals.run --once -c 'stream-log read orders | stream-window tumbling 1h count | stream-log append totals'"},
     {"stream-table", "fold changes into a table, find the changes between two tables, join two that change",
      "stream-table --by order_id orders.ndjson"},
+    {"stream-through", "a command that knows no control lines (jq, awk, grep), inside a run",
+     "stream-cat orders.ndjson | stream-through -- jq -c '{ts, price}' | stream-window tumbling 1h sum:price"},
     {"stream-time", "put event time right: parse, correct, reorder, stamp, report", "stream-time report --at 10s,60s access.ndjson"},
     {"stream-window", "aggregates over windows of event time", "stream-window tumbling 1m --by path count p95:latency_ms"},
 }};
@@ -42,7 +45,7 @@ int main(int argc, char** argv) {
     options.example("streamutils stream-window", "one of them");
     std::vector<std::string> words;
     options.positionals({"TOOL", "the tool to describe",
-                         {"stream-cat", "stream-dedupe", "stream-filter", "stream-gen", "stream-join", "stream-log", "stream-map", "stream-table", "stream-time", "stream-window"}, false},
+                         {"stream-cat", "stream-dedupe", "stream-filter", "stream-gen", "stream-join", "stream-log", "stream-map", "stream-run", "stream-table", "stream-through", "stream-time", "stream-window"}, false},
                         words);
     return tool.run_source(argc, argv, [&]() -> Result<int> {
         Output out(1, "stdout");

@@ -3,4 +3,4 @@
 complete -c streamutils -f
 complete -c streamutils -l help -s h -d 'show help'
 complete -c streamutils -l version -d 'show the version'
-complete -c streamutils -a 'stream-cat stream-dedupe stream-filter stream-gen stream-join stream-log stream-map stream-table stream-time stream-window'
+complete -c streamutils -a 'stream-cat stream-dedupe stream-filter stream-gen stream-join stream-log stream-map stream-run stream-table stream-through stream-time stream-window'

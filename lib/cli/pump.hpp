@@ -99,6 +99,7 @@ struct PumpPlan {
     std::string control_key;           // --control KEY
     std::string run_name;              // what our state goes by in a run: --name, or the tool and its arguments
     std::string run_arguments;         // for people
+    std::string run_identity;          // of the arguments what decides the state, a line each
     std::vector<std::string> run_paths;   // arguments that are paths, for the name
     std::vector<std::string> by_arrival;  // options by which the result depends on arrival
     bool stateless = false;            // nothing is carried from one event to the next

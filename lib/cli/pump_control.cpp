@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstdlib>
 #include <fstream>
@@ -33,7 +34,6 @@ Result<void> Pump::Impl::begin_control() {
     control = std::move(*made);
     if (control == nullptr) return {};
     STREAM_TRY(control->join(plan, diagnostics.tool()));
-    if (control->in_run()) plan.expressions.now = static_cast<double>(control->start.now_ns / ns_per_ms) / 1000.0;
     if (plan.silent) return {};
     std::string line;
     control->lines.append_stream(line, diagnostics.tool());
@@ -53,6 +53,8 @@ Result<void> Pump::Impl::load_run_state() {
 // What a source goes on with: everything the pump knows of its inputs.
 Result<std::string> Pump::Impl::places() {
     StateWriter writer;
+    writer.put_bytes(diagnostics.tool());
+    writer.put_bytes(plan.run_identity);
     writer.put_i64(control->written);
     std::uint64_t file = resumed_file;
     writer.put_varint(inputs.size());
@@ -92,6 +94,17 @@ Result<std::string> Pump::Impl::place_of(Input& input) {
 
 Result<void> Pump::Impl::read_places(StateReader& reader) {
     StateReader saved(reader.get_bytes());
+    const std::string tool(saved.get_bytes());
+    const std::string identity(saved.get_bytes());
+    STREAM_TRY(saved.check("the inputs' places"));
+    if (tool != diagnostics.tool() || identity != plan.run_identity) {
+        const auto in_words = [](std::string lines) {
+            std::replace(lines.begin(), lines.end(), '\n', ' ');
+            return stream::quoted(lines, 200);
+        };
+        return fail(ErrorKind::usage, fmt::format("the state of {} is of {} {}, not of {}", stream::quoted(control->name), tool, in_words(identity), in_words(plan.run_identity)),
+                    "the arguments as they were, another --name, or stream-run reset DIR to begin anew");
+    }
     control->written = saved.get_i64();
     const std::uint64_t count = saved.get_varint();
     for (std::uint64_t i = 0; i < count && saved.ok(); ++i) {
@@ -453,6 +466,13 @@ Result<void> Pump::Impl::pass_barrier(std::uint64_t epoch, bool end, bool drain)
     auto payload = keeps ? state_payload() : Result<std::string>(std::string());
     if (!payload) return pass_on(payload);
     STREAM_TRY(flush());
+    if (control->client != nullptr) {
+        run::Message stats("stats");
+        stats.set("events_in", position).set("events_out", sink.events_out()).set("late", late.count()).set("bad", bad.count());
+        stats.set("newest", newest == time_before_all ? std::string() : to_rfc3339(newest)).set("state_bytes", std::uint64_t{payload->size()});
+        if (newest != time_before_all && watermark != time_before_all && watermark != time_after_all) stats.set("watermark_lag_ns", time_sub(newest, watermark));
+        control->client->tell(stats);
+    }
     STREAM_TRY(control->save(epoch, *payload, diagnostics.tool(), end, end && drain));
     control->epoch = epoch;
     control->told_new = control->told_at_end = false;

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <clocale>
 #include <cstdlib>
@@ -23,6 +24,7 @@
 #include "io/file_system.hpp"
 #include "io/output.hpp"
 #include "log/writer.hpp"
+#include "run/client.hpp"
 #include "time/duration.hpp"
 #include "time/zone.hpp"
 
@@ -160,7 +162,9 @@ std::uint64_t Tool::table_seed() {
 
 int Tool::usage(const Error& error) {
     diagnostics_.say(error);
-    return exit_status_of(error.kind(), stop_signal());
+    const int status = exit_status_of(error.kind(), stop_signal());
+    run::tell_refusal(name_, status, error.message());
+    return status;
 }
 
 int Tool::print(const std::string& text) {
@@ -267,20 +271,26 @@ void Tool::name_in_run() {
     char* here = ::getcwd(nullptr, 0);
     const std::string folder = here != nullptr ? here : "";
     std::free(here);
-    std::string identity;
+    constexpr std::array<std::string_view, 13> with_value = {"--stats", "--name", "--control", "--watermark-every", "--late", "--bad", "--max-bad",
+                                                             "--max-line", "--memory", "--spill-max", "--lateness", "--idle", "--on-gap"};
+    constexpr std::array<std::string_view, 4> flags = {"--progress", "--no-progress", "--line-buffered", "--accept-changed"};
+    std::string& identity = plan_.run_identity;
     for (std::size_t i = 0; i < arguments_.size(); ++i) {
         std::string word = arguments_[i];
         plan_.run_arguments += (i == 0 ? "" : " ") + word;
-        if (word == "--stats" || word == "--name" || word == "--control") {
-            ++i;
+        const std::string option = word.substr(0, word.find('='));
+        if (std::find(flags.begin(), flags.end(), word) != flags.end()) continue;
+        if (std::find(with_value.begin(), with_value.end(), option) != with_value.end()) {
+            if (option == word && i + 1 < arguments_.size()) plan_.run_arguments += " " + arguments_[++i];
             continue;
         }
-        if (word == "--progress" || word == "--no-progress" || word == "--line-buffered") continue;
         if (word.starts_with("/dev/fd/")) word = "<()";
         else if (word != "-" && !word.starts_with('/') && is_path(word)) word = folder + "/" + word;
         identity += word + '\n';
     }
     if (plan_.run_name.empty()) plan_.run_name = fmt::format("{}-{:016x}", name_, hash64(identity, 0));
+    if (plan_.idle > 0) plan_.by_arrival.push_back("--idle");
+    if (plan_.follow && plan_.files.size() > 1 && !plan_.merge) plan_.by_arrival.push_back("-f of several files without --merge");
 }
 
 int Tool::run(int argc, char** argv, const std::function<Result<std::unique_ptr<Operator>>()>& build) {
@@ -289,6 +299,11 @@ int Tool::run(int argc, char** argv, const std::function<Result<std::unique_ptr<
         auto settings = expression_arguments_.settings();
         if (!settings) return usage(settings.error());
         plan_.expressions = std::move(*settings);
+        if (!run::Environment::read().folder.empty()) plan_.expressions.now = static_cast<double>(run::command_line_now_ns() / ns_per_ms) / 1000.0;
+        const auto is_letter = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' || c == '_' || c == '.'; };
+        if (!plan_.run_name.empty() && (plan_.run_name.size() > 100 || !std::all_of(plan_.run_name.begin(), plan_.run_name.end(), is_letter))) {
+            return usage(Error(ErrorKind::usage, "--name: not a name: " + stream::quoted(plan_.run_name), "letters, digits, - _ and ."));
+        }
         auto op = build();
         if (!op && op.error().kind() == ErrorKind::closed) return exit_signal + 13;
         if (!op && op.error().kind() == ErrorKind::stopped) return exit_signal + stop_signal();

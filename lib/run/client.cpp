@@ -6,10 +6,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <charconv>
 #include <csignal>
 #include <cstdlib>
 
 #include "base/base64.hpp"
+#include "io/file_system.hpp"
 
 namespace stream::run {
 
@@ -38,7 +40,23 @@ Environment Environment::read() {
 }
 
 void clear_environment() {
-    for (const char* name : {"STREAM_CONTROL", "STREAM_KEY", "STREAM_RUN"}) ::unsetenv(name);
+    for (const char* name : {"STREAM_CONTROL", "STREAM_KEY", "STREAM_RUN", "STREAM_RUN_NOW"}) ::unsetenv(name);
+}
+
+std::int64_t command_line_now_ns() {
+    const std::string given = text_of(std::getenv("STREAM_RUN_NOW"));
+    std::int64_t now = 0;
+    const auto parsed = std::from_chars(given.data(), given.data() + given.size(), now);
+    if (!given.empty() && parsed.ec == std::errc() && parsed.ptr == given.data() + given.size() && !Environment::read().folder.empty()) return now;
+    return real_file_system().now_ns();
+}
+
+void tell_refusal(const std::string& tool, int status, const std::string& why) {
+    const Environment environment = Environment::read();
+    if (environment.folder.empty()) return;
+    auto channel = connect_to(environment.folder);
+    if (!channel) return;
+    channel->send(Message("bye").set("key", environment.key).set("tool", tool).set("status", static_cast<std::uint64_t>(status)).set("why", why));
 }
 
 Client::Client(Channel channel, std::string key, void (*on_gone)())
@@ -144,7 +162,7 @@ void Client::tell(const Message& message) { channel_.send(message); }
 
 void Client::bye(int status, const std::string& why, bool incomplete, bool end) {
     said_bye_ = true;
-    channel_.send(Message("bye").set("status", static_cast<std::uint64_t>(status)).set("why", why).flag("incomplete", incomplete).flag("end", end));
+    channel_.send(Message("bye").set("key", key_).set("status", static_cast<std::uint64_t>(status)).set("why", why).flag("incomplete", incomplete).flag("end", end));
 }
 
 }  // namespace stream::run

@@ -26,6 +26,10 @@ struct Environment {
     std::string key;     // STREAM_KEY; empty: no control lines
     static Environment read();
 };
+// What `now`, -2h and today mean, nanoseconds since 1970: in a run when it was first started, else now.
+std::int64_t command_line_now_ns();
+// Tells a run why a tool ends before it has taken part.
+void tell_refusal(const std::string& tool, int status, const std::string& why);
 // For commands that are not ours: they get none of it.
 void clear_environment();
 

@@ -83,6 +83,7 @@ std::optional<Message> Coordinator::hello(std::uint64_t id, const Message& messa
     member.by_arrival = lines_of(message.text("by_arrival"));
     for (const auto& [other_id, other] : members_) {
         if (member.has_duties() && other.has_duties() && other.name == member.name) {
+            fail({static_cast<int>(status_usage), false, "", "two commands of the pipeline are alike: " + member.tool + " " + member.arguments + "\n--name tells them apart"});
             return refuse(status_usage, "two commands of the pipeline are alike: " + member.tool + " " + member.arguments, "--name tells them apart");
         }
     }

@@ -78,6 +78,8 @@ public:
     // ErrorKind::io: the commit failed, and nobody was told.
     Result<void> take(std::uint64_t id, const Message& message);
     void gone(std::uint64_t id);
+    // A tool that ends before it takes part.
+    void refused(Failure failure) { fail(std::move(failure)); }
     // The run's stdout: a tool writes to it; its barrier came, what was before it is durable (`staged`; nothing where
     // it is no file); its last line.
     Result<void> stdout_barrier(std::uint64_t epoch, const std::optional<StagedFile>& staged, bool end);

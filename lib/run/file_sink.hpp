@@ -43,6 +43,9 @@ public:
 
     // What a commit holds of a sink of that name that had nothing new.
     const StagedFile& newest() const { return newest_; }
+    bool is_file() const { return !deliver_; }
+    // Where the target ends once what was prepared last is published.
+    std::uint64_t published_end() const { return newest_.base + newest_.length; }
     std::uint64_t bytes_staged() const { return staged_ + buffer_.size(); }
 
 private:

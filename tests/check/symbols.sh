@@ -14,7 +14,7 @@ prints='exit|_exit|_Exit|quick_exit|abort|printf|fprintf|vprintf|vfprintf|__prin
 world='getenv|secure_getenv|environ|__environ|clock_gettime|gettimeofday|time|clock|localtime|localtime_r|getrandom|rand|random|getpid|open|open64|openat|read|write|close|_ZNSt6chrono.*3nowEv|_ZNSt13random_device.*'
 
 number=0 bad=0
-for layer in base io time json expr log state ops; do
+for layer in base io time json expr control log state ops run; do
     archive=build/release/lib/libstream_$layer.a
     number=$((number + 1))
     if [ ! -f "$archive" ]; then

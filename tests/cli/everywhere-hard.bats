@@ -16,7 +16,7 @@ command_of() {
         stream-table) echo stream-table join /dev/null --on n --type left ;;
     esac
 }
-filters() { (cd "$STREAM_BIN" && ls | grep -E '^stream-' | grep -vxE 'stream-gen|stream-log'); }
+filters() { (cd "$STREAM_BIN" && ls | grep -E '^stream-' | grep -vxE 'stream-gen|stream-log|stream-run|stream-through'); }
 
 with_peak() { # KIB COMMAND…: it may use so much memory at most
     local limit=$1 peak

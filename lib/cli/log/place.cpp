@@ -9,6 +9,7 @@
 #include <cstdlib>
 
 #include "base/text.hpp"
+#include "run/client.hpp"
 #include "io/fd.hpp"
 #include "log/writer.hpp"
 
@@ -80,7 +81,7 @@ Result<void> refuse_in_run(const std::string& what) {
 }
 
 Result<Position> parse_log_position(const std::string& option, const std::string& text) {
-    auto position = parse_position(text, real_file_system().now_ns());
+    auto position = parse_position(text, run::command_line_now_ns());
     if (!position && !option.empty()) return tl::unexpected<Error>(std::move(position.error()).at(option));
     return position;
 }

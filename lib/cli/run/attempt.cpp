@@ -98,6 +98,7 @@ Result<void> Attempt::begin() {
         if (!sink) return pass_on(sink);
         sink_ = std::move(*sink);
     }
+    keep_offset();
     auto listening = run::listen_in(folder_.path());
     if (!listening) return pass_on(listening);
     listening_ = std::move(*listening);
@@ -128,12 +129,17 @@ Result<void> Attempt::start_pipeline() {
         STREAM_TRY(run::write_commit(real_file_system(), folder_.path(), commit));
         return drop_states(commit);
     };
-    world.publish_stdout = [this](std::uint64_t) { return sink_->publish(); };
+    world.publish_stdout = [this](std::uint64_t) -> Result<void> {
+        STREAM_TRY(sink_->publish());
+        keep_offset();
+        return {};
+    };
     coordinator_ = std::make_unique<run::Coordinator>(how, last_, std::move(world));
 
     // Before the fork: nothing may be allocated behind it.
     const std::string key = key_;
     const std::string folder = folder_.path();
+    const std::string now = std::to_string(folder_.file().now_ns);
     pid_ = ::fork();
     if (pid_ < 0) return system_failure("start", "the pipeline", errno);
     if (pid_ == 0) {
@@ -146,6 +152,7 @@ Result<void> Attempt::start_pipeline() {
         ::setenv("STREAM_CONTROL", "1", 1);
         ::setenv("STREAM_KEY", key.c_str(), 1);
         ::setenv("STREAM_RUN", folder.c_str(), 1);
+        ::setenv("STREAM_RUN_NOW", now.c_str(), 1);
         if (options_.file.empty()) ::execlp("bash", "bash", "-o", "pipefail", "-c", options_.command.c_str(), static_cast<char*>(nullptr));
         else ::execl(options_.file.c_str(), options_.file.c_str(), static_cast<char*>(nullptr));
         const char text[] = "stream-run: cannot start the pipeline\n";
@@ -156,6 +163,11 @@ Result<void> Attempt::start_pipeline() {
     process_ = OwnedFd(static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0)));
     last_hello_ns_ = steady_ns();
     return {};
+}
+
+// Our stdout is a file: the next command of the shell writes behind what we wrote.
+void Attempt::keep_offset() const {
+    if (options_.output.empty() && sink_->is_file()) ::lseek(1, static_cast<off_t>(sink_->published_end()), SEEK_SET);
 }
 
 // Files of states that the new commit does not list.
@@ -216,11 +228,14 @@ Result<void> Attempt::receive(std::uint64_t id) {
             unnamed_.erase(id);
             return {};
         }
+        if (message.kind() == "bye" && message.text("key") == key_) {
+            coordinator_->refused({static_cast<int>(message.number("status")), message.flag("incomplete"), message.text("tool"), message.text("why")});
+            continue;
+        }
         if (message.kind() != "hello") continue;
         unnamed_.erase(id);
         last_hello_ns_ = steady_ns();
         if (const auto refusal = coordinator_->hello(id, message)) {
-            refused_ = refusal->text("why");
             found->second.send(*refusal);
             channels_.erase(found);
             return {};
@@ -310,7 +325,7 @@ Result<void> Attempt::look_at_processes() {
 // False: all is over, one way or the other.
 Result<bool> Attempt::wait() {
     std::vector<pollfd> polled;
-    polled.push_back({stop_fd(), POLLIN, 0});
+    polled.push_back({stop_signal() == 0 ? stop_fd() : -1, POLLIN, 0});
     polled.push_back({listening_.get(), POLLIN, 0});
     polled.push_back({stdout_.get(), POLLIN, 0});
     polled.push_back({process_.get(), POLLIN, 0});
@@ -342,6 +357,7 @@ Result<void> Attempt::loop() {
         if (!more) return pass_on(more);
         STREAM_TRY(coordinator_->step(steady_ns()));
         if (!*more || coordinator_->failure()) break;
+        if (stop_signal() != 0 && !coordinator_->is_complete()) break;  // nothing has begun
         STREAM_TRY(look_at_topology(steady_ns()));
         if (coordinator_->is_over() && shell_status_ >= 0) break;
     }

@@ -40,6 +40,7 @@ public:
 private:
     Result<void> begin();
     Result<void> start_pipeline();
+    void keep_offset() const;
     Result<void> drop_states(const run::Commit& commit);
     Result<void> loop();
     Result<bool> wait();
@@ -73,7 +74,6 @@ private:
     int shell_status_ = -1;
     std::int64_t last_hello_ns_ = 0;
     bool told_by_arrival_ = false;
-    std::string refused_;
 };
 
 }  // namespace stream

@@ -96,7 +96,7 @@ std::string who_has_pipe(std::uint64_t inode) {
     return names;
 }
 
-Result<RunFolder> RunFolder::open(const std::string& path, bool make) {
+Result<RunFolder> RunFolder::open(const std::string& path, bool make, bool to_reset) {
     RunFolder folder;
     if (make && ::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) return system_failure("make the run's folder", path, errno);
     char* whole = ::realpath(path.c_str(), nullptr);
@@ -114,7 +114,11 @@ Result<RunFolder> RunFolder::open(const std::string& path, bool make) {
         std::string line = **text;
         while (!line.empty() && line.back() == '\n') line.pop_back();
         const auto found = run::Message::decode(line);
+        if (found && found->number("version") > version) {
+            return fail(ErrorKind::usage, folder.path_ + "/run.json is of a newer version of streamutils");
+        }
         if (!found || found->number("version") != version || found->text("run").empty()) {
+            if (to_reset) return folder;
             return fail(ErrorKind::corrupt, folder.path_ + "/run.json is no file of a run", "stream-run reset begins anew");
         }
         folder.file_ = {found->text("run"), found->number("attempt"), found->signed_number("now"), found->text("pipeline")};

@@ -19,8 +19,8 @@ struct RunFile {
 
 class RunFolder {
 public:
-    // Made (mode 0700) where it is not there. ErrorKind::locked where another stream-run has it.
-    static Result<RunFolder> open(const std::string& path, bool make);
+    // Made (mode 0700) where it is not there; to be reset, it may be damaged. ErrorKind::locked where another stream-run has it.
+    static Result<RunFolder> open(const std::string& path, bool make, bool to_reset = false);
 
     const std::string& path() const { return path_; }
     const RunFile& file() const { return file_; }

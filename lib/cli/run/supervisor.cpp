@@ -48,6 +48,17 @@ Result<void> sweep_states(const RunFolder& folder, const run::Commit& commit) {
     return {};
 }
 
+// Whether something of the commit may not be visible yet: what was staged for it is still there.
+Result<bool> has_unpublished(const RunFolder& folder, const run::Commit& commit) {
+    for (const run::StagedFile& file : commit.files) {
+        if (file.file.empty()) continue;
+        auto there = real_file_system().open_if_there(folder.path() + "/staged/" + file.file, Open::read);
+        if (!there) return pass_on(there);
+        if (*there != nullptr) return true;
+    }
+    return false;
+}
+
 std::string pipeline_of(const RunOptions& options) { return options.file.empty() ? options.command : "file " + options.file; }
 
 }  // namespace
@@ -67,7 +78,9 @@ Result<int> run_pipeline(const RunOptions& options, Diagnostics& diagnostics) {
         return fail(ErrorKind::corrupt, folder->path() + "/commit is another run's", "stream-run reset begins anew");
     }
     last.run = file.run;
-    if (last.finished) {
+    auto unpublished = has_unpublished(*folder, last);
+    if (!unpublished) return pass_on(unpublished);
+    if (last.finished && !*unpublished) {
         diagnostics.say("the run is finished: epoch " + std::to_string(last.epoch) + " was its last");
         return static_cast<int>(exit_done);
     }
@@ -97,7 +110,7 @@ Result<int> run_pipeline(const RunOptions& options, Diagnostics& diagnostics) {
 }
 
 Result<int> reset_run(const std::string& path, Diagnostics& diagnostics) {
-    auto folder = RunFolder::open(path, false);
+    auto folder = RunFolder::open(path, false, true);
     if (!folder) return pass_on(folder);
     STREAM_TRY(folder->clear_attempts());
     FileSystem& files = real_file_system();

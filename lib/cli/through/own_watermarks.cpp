@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/through/own_watermarks.hpp"
+
+#include "base/text.hpp"
+
+namespace stream {
+
+Result<std::unique_ptr<OwnWatermarks>> OwnWatermarks::make(const std::string& field, DurationNs lateness, DurationNs every) {
+    auto made = std::unique_ptr<OwnWatermarks>(new OwnWatermarks(lateness, every));
+    auto time = EventTime::make(made->fields_, field, "", {});
+    if (!time) return pass_on(time);
+    if (!made->fields_.expressions().empty()) return fail(ErrorKind::usage, "--time: a field is wanted, not an expression: " + stream::quoted(field));
+    made->time_ = std::make_unique<EventTime>(std::move(*time));
+    made->scanner_ = std::make_unique<Scanner>(made->fields_);
+    made->scanner_->limit_lines(line_max);
+    return made;
+}
+
+TimeNs OwnWatermarks::watermark_for(TimeNs time) const {
+    const TimeNs least = time_sub(time, lateness_);
+    if (every_ <= 0 || least == time_before_all) return least;
+    TimeNs aligned = 0;
+    return __builtin_mul_overflow(floor_div(least, every_), every_, &aligned) ? time_before_all : aligned;
+}
+
+Result<void> OwnWatermarks::pass(std::string_view bytes, Output& output, const ControlLines& lines) {
+    if (in_long_line_) {
+        const std::size_t end = bytes.find('\n');
+        in_long_line_ = end == std::string_view::npos;
+        const std::size_t size = in_long_line_ ? bytes.size() : end + 1;
+        STREAM_TRY(output.append_run(bytes.substr(0, size)));
+        bytes.remove_prefix(size);
+    }
+    const std::size_t last = bytes.rfind('\n');
+    if (last != std::string_view::npos) {
+        waiting_.insert(waiting_.end(), bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(last + 1));
+        STREAM_TRY(scan(waiting_.size(), output, lines));
+        waiting_.clear();
+        bytes.remove_prefix(last + 1);
+    }
+    waiting_.insert(waiting_.end(), bytes.begin(), bytes.end());
+    if (waiting_.size() <= line_max) return {};
+    in_long_line_ = true;
+    STREAM_TRY(output.append_run({waiting_.data(), waiting_.size()}));
+    waiting_ = {};
+    return {};
+}
+
+Result<void> OwnWatermarks::end(Output& output, const ControlLines& lines) {
+    if (waiting_.empty() && !in_long_line_) return {};
+    return pass("\n", output, lines);
+}
+
+Result<void> OwnWatermarks::scan(std::size_t size, Output& output, const ControlLines& lines) {
+    waiting_.resize(size + scanner_padding);
+    const std::string_view all(waiting_.data(), size);
+    std::size_t passed = 0;
+    scanner_->start(all.data(), size);
+    for (auto outcome = scanner_->next(); outcome != Scanner::Outcome::end; outcome = scanner_->next()) {
+        if (outcome != Scanner::Outcome::event || !time_->has(scanner_->values())) continue;
+        const auto time = time_->read(scanner_->values(), scanner_->line());
+        if (!time) continue;
+        const TimeNs reached = watermark_for(*time);
+        if (reached <= written_) continue;
+        written_ = reached;
+        STREAM_TRY(output.append_run(all.substr(passed, scanner_->line_next() - passed)));
+        passed = scanner_->line_next();
+        lines.append_watermark(output.buffer(), reached, time_->field());
+        STREAM_TRY(output.commit());
+    }
+    return output.append_run(all.substr(passed));
+}
+
+}  // namespace stream
