@@ -30,10 +30,10 @@ constexpr std::array<Verb, 14> verbs = {{
     {"create", "DIR", 2, 2, " --partitions --by --retain --max-bytes --compact --deleted --codec --segment --single-writer --time "},
     {"append", "DIR [FILE…]", 2, any,
      " --partitions --by --retain --max-bytes --compact --deleted --codec --segment --single-writer --time --sync --idempotency-key "
-     "--within --expect-offset --raw --ack --bad --max-bad --max-line --memory --spill-max --progress --no-progress --stats "},
+     "--within --expect-offset --raw --ack --bad --max-bad --max-line --memory --spill-max --progress --no-progress --stats --name --control "},
     {"read", "DIR", 2, 2,
      " --from --to --partitions --follow --group --merge --envelope --on-gap --skip-corrupt --time --idle --line-buffered --bad --max-bad "
-     "--max-line --memory --spill-max --progress --no-progress --stats "},
+     "--max-line --memory --spill-max --progress --no-progress --stats --name --control --watermark-every "},
     {"consume", "DIR --group G -- CMD", 3, any, " --group --max --envelope --on-gap --skip-corrupt "},
     {"commit", "DIR --group G", 2, 2, " --group --bad --max-bad --max-line --progress --no-progress --stats "},
     {"info", "DIR", 2, 2, " --time "},

@@ -63,7 +63,7 @@ Result<std::unique_ptr<Operator>> run_log_verb(Tool& tool, const LogArguments& a
     if (verb == "commit") return commit_group(tool, arguments);
     if (verb == "read") {
         STREAM_TRY(check_reading(tool, arguments, tool.options()));
-        const bool in_run = !run::Environment::read().key.empty();
+        const bool in_run = !run::Environment::read().key.empty() || !tool.plan().control_key.empty();
         if (in_run && arguments.merge) return fail(ErrorKind::usage, "--merge cannot be had in a run yet");
         if (in_run) return read_log_in_run(tool, arguments);
         if (arguments.merge) return merge_log(tool, arguments);
