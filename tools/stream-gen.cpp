@@ -6,9 +6,11 @@
 #include "base/text.hpp"
 #include "run/client.hpp"
 #include "cli/exit_status.hpp"
+#include "cli/generated_source.hpp"
 #include "cli/signals.hpp"
 #include "cli/tool.hpp"
 #include "io/output.hpp"
+#include "ops/cat.hpp"
 #include "ops/gen.hpp"
 #include "time/duration.hpp"
 
@@ -126,6 +128,7 @@ int main(int argc, char** argv) {
     options.parsed({"--users", "", "N", "users or customers at most (default 1000 × density)", {}}, into_count(gen.users));
     options.parsed({"--paths", "", "N", "web: different paths (default 200)", {}}, into_count(gen.paths));
     options.parsed({"--skus", "", "N", "orders: different articles (default 1000)", {}}, into_count(gen.skus));
+    tool.share(shared_run);
     return tool.run_source(argc, argv, [&]() -> Result<int> {
         if (words.empty()) return fail(ErrorKind::usage, "no kind of events is given", "stream-gen web or stream-gen orders");
         if (words.size() > 1) return fail(ErrorKind::usage, "one kind of events, please: " + stream::quoted(words[1]));
@@ -138,6 +141,15 @@ int main(int argc, char** argv) {
         gen.kind = *kind;
         if (rate > 0 && !density_given) gen.events_per_second = static_cast<std::uint64_t>(std::max(1.0, std::min(rate, 1e6)));
         STREAM_TRY(gen.validate());
+        if (!run::Environment::read().key.empty() || !tool.plan().control_key.empty()) {
+            PumpPlan& plan = tool.plan();
+            plan.files = {"generated"};
+            plan.time_need = TimeNeed::guessed;
+            plan.open_placed = [gen, rate](const std::string& place) { return open_generated(gen, rate, place); };
+            if (rate > 0) plan.by_arrival.push_back("--rate");
+            Cat cat{CatOptions{}};
+            return Pump(plan, cat, tool.fields(), tool.diagnostics()).run();
+        }
         Generator generator(gen);
         Output out(1, "stdout");
         return rate > 0 ? write_paced(generator, out, rate) : write_all(generator, out);

@@ -143,11 +143,13 @@ void Tool::share(unsigned groups) {
     if (has(shared_output)) {
         options_.flag("--line-buffered", "", "write each line at once (idle pipes are flushed anyway)", plan_.line_buffered);
     }
-    if (has(shared_report)) {
+    if (has(shared_report) || has(shared_run)) {
         options_.value({"--name", "", "NAME", "what our state goes by in a run (default: the tool and its arguments)", {}}, plan_.run_name);
         options_.value({"--control", "", "KEY", "read and write control lines that end in KEY (stream-run does so by itself)", {}}, plan_.control_key);
         options_.parsed({"--watermark-every", "", "DUR", "with control lines: how often a watermark is written, in event time (default 1s)", {}},
                         into_duration(plan_.watermark_every));
+    }
+    if (has(shared_report)) {
         options_.flag("--progress", "", "show progress on stderr, also where it is no terminal", progress_);
         options_.flag("--no-progress", "", "show no progress", no_progress_);
         options_.value({"--stats", "", "FILE", "append counters to FILE as NDJSON, every 10 s and at the end", {}}, plan_.stats_path);
@@ -344,6 +346,7 @@ int Tool::run(int argc, char** argv, const std::function<Result<std::unique_ptr<
 
 int Tool::run_source(int argc, char** argv, const std::function<Result<int>()>& work) {
     if (const auto done = parse(argc, argv)) return *done;
+    name_in_run();
     try {
         auto status = work();
         if (status) return *status;

@@ -31,6 +31,7 @@ enum Shared : unsigned {
     shared_output = 256,    // --line-buffered
     shared_report = 512,    // --progress --no-progress --stats
     shared_expressions = 1024,  // --arg --argjson
+    shared_run = 2048,      // --name --control --watermark-every (with shared_report, too)
 };
 
 class Tool {

@@ -88,7 +88,7 @@ Result<void> Cursor::open_at(std::uint64_t offset, const PartitionHead& head) {
         auto opened = open_segment(copy);
         if (opened) return find_place(offset, copy, copy.sealed ? copy.bytes : head.segment == copy.id ? head.length : file_header_size);
         // Gone since the manifest was read? Then it says so now.
-        STREAM_TRY(manifest_->refresh(false, 0));
+        STREAM_TRY(manifest_->refresh(false, 0, 0));
         if (manifest_->length() == before || tries == 100) return opened;
     }
 }

@@ -176,6 +176,16 @@ FrameState read_lone_header(std::string_view bytes, std::uint64_t file_id, Frame
     return header.file_id == file_id ? state : FrameState::invalid;
 }
 
+bool is_proven_behind(std::string_view bytes, std::uint64_t at, std::uint64_t file_id) {
+    constexpr std::size_t step = 8;  // frames begin at multiples of it
+    for (std::size_t skip = step; skip + frame_header_size <= bytes.size(); skip += step) {
+        FrameHeader later;
+        if (read_lone_header(bytes.substr(skip), file_id, later) != FrameState::valid) continue;
+        if (later.durable > at && payload_is_right(later, bytes.substr(skip + frame_header_size, later.stored))) return true;
+    }
+    return false;
+}
+
 bool padding_is_zero(const FrameHeader& header, std::string_view frame) {
     const std::size_t end = frame_header_size + header.stored;
     return is_zero(frame.substr(end, static_cast<std::size_t>(header.size()) - end));

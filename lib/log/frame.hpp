@@ -18,7 +18,7 @@ inline constexpr std::size_t file_header_size = 64;
 inline constexpr std::size_t frame_header_size = 104;
 inline constexpr std::uint32_t payload_max = 64u << 20;  // stored, and decompressed
 
-enum class FileKind : std::uint8_t { segment = 1, manifest = 2, group = 3 };
+enum class FileKind : std::uint8_t { segment = 1, manifest = 2, group = 3, runs = 4 };
 
 // From this place of a file on, frames of a lesser epoch are not what was written last there.
 struct EpochCut {
@@ -31,7 +31,7 @@ struct FileHeader {
     std::uint64_t file_id = 0;
     Hash128 log_id;
     std::uint32_t partition = 0;
-    std::uint64_t base_offset = 0;
+    std::uint64_t base_offset = 0;  // of what runs published: the first entry's number
     std::vector<EpochCut> cuts = {};  // not in the file: what the manifest knows of it
 };
 
@@ -40,7 +40,7 @@ void append_file_header(std::string& out, const FileHeader& header);
 // "a newer format", "its header fails its check").
 const char* read_file_header(std::string_view bytes, FileHeader& header, std::uint32_t& crc);
 
-enum class FrameType : std::uint8_t { batch = 1, manifest = 2, positions = 3 };
+enum class FrameType : std::uint8_t { batch = 1, manifest = 2, positions = 3, run = 4 };
 
 inline constexpr std::uint16_t frame_compressed = 1;
 inline constexpr std::uint16_t frame_sequenced = 2;
@@ -104,6 +104,10 @@ FrameState read_frame_header(std::string_view bytes, const FramePlace& place, Fr
 // The same without knowing what came before (to find what is proven by frames behind a damage): only the
 // frame's own checks and the file's id.
 FrameState read_lone_header(std::string_view bytes, std::uint64_t file_id, FrameHeader& header);
+
+// Of files whose entries are synced one by one: whether a whole frame of the file further on in `bytes` proves that what
+// is at their front, place `at` of the file, was whole once.
+bool is_proven_behind(std::string_view bytes, std::uint64_t at, std::uint64_t file_id);
 
 // Whether the bytes behind the payload are zeros, as they are written. `frame` begins with the whole frame.
 bool padding_is_zero(const FrameHeader& header, std::string_view frame);

@@ -63,6 +63,7 @@ Result<std::optional<HeadState>> Head::read(std::uint64_t manifest_id, std::uint
         one.max_time = get<std::int64_t>(bytes, at + 32);
         one.keep_time = get<std::int64_t>(bytes, at + 40);
         one.chain = get<std::uint32_t>(bytes, at + 48);
+        if (p == 0) state.published = get<std::uint32_t>(bytes, at + 52);
         state.partitions.push_back(one);
     }
     return state;
@@ -93,7 +94,7 @@ Result<void> Head::write(const HeadState& state) {
         put(bytes_, partition.max_time);
         put(bytes_, partition.keep_time);
         put(bytes_, partition.chain);
-        put(bytes_, std::uint32_t{0});
+        put(bytes_, &partition == &state.partitions.front() ? state.published : std::uint32_t{0});
     }
     put(bytes_, crc32c(bytes_));
     return file_->write_at(bytes_, 0);

@@ -40,6 +40,7 @@ struct HeadState {
     std::uint64_t sequence = 0;          // the next one; in a log of one partition the next offset
     std::uint64_t durable_sequence = 0;  // all below it is durable
     std::uint64_t manifest_length = 0;
+    std::uint32_t published = 0;         // how many epochs runs had (the low 32 bits)
     std::vector<PartitionHead> partitions;
 };
 

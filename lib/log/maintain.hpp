@@ -87,7 +87,7 @@ struct Verified {
     std::uint64_t bytes = 0;
     std::uint64_t damaged = 0;  // problems that are damage
 };
-// Reads everything (segments to their ends, archive, manifest, head, groups, indexes) with the code that
+// Reads everything (segments to their ends, archive, manifest, runs, head, groups, indexes) with the code that
 // readers and recovery use, and changes nothing.
 Result<Verified> verify_log(FileSystem& files, const std::string& folder, const std::function<void(const Problem&)>& found);
 

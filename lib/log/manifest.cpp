@@ -99,10 +99,7 @@ FileHeader Manifest::segment_header(std::uint32_t partition, const SegmentEntry&
 }
 
 std::uint64_t Manifest::published(std::string_view run, std::string_view sink) const {
-    for (const RunEntry& one : runs_) {
-        if (one.run == run && one.sink == sink) return one.epoch;
-    }
-    return 0;
+    return std::max(runs_.table().epoch_of(run, sink), old_runs_.epoch_of(run, sink));
 }
 
 SegmentEntry* Manifest::find(std::uint32_t partition, std::uint64_t id) {
@@ -117,7 +114,7 @@ tl::unexpected<Error> Manifest::damaged(std::uint64_t at, std::string_view why) 
 }
 
 Result<Manifest> Manifest::load(FileSystem& files, const std::string& folder) {
-    Manifest manifest(files, folder + "/manifest");
+    Manifest manifest(files, folder);
     auto opened = files.open_if_there(manifest.path_, Open::write);
     if (!opened) opened = files.open_if_there(manifest.path_, Open::read);  // a log that may only be read
     if (!opened) return pass_on(opened);
@@ -132,11 +129,12 @@ Result<Manifest> Manifest::load(FileSystem& files, const std::string& folder) {
     manifest.length_ = file_header_size;
     STREAM_TRY(manifest.read_on(false, 0));
     if (!manifest.has_config_) return manifest.damaged(file_header_size, "it does not say what the log is");
+    STREAM_TRY(manifest.runs_.refresh(manifest.header_.log_id, false, 0));
     return manifest;
 }
 
 Result<Manifest> Manifest::create(FileSystem& files, const std::string& folder, const LogConfig& config) {
-    Manifest manifest(files, folder + "/manifest");
+    Manifest manifest(files, folder);
     manifest.header_.kind = FileKind::manifest;
     manifest.header_.file_id = files.random();
     manifest.header_.log_id = {files.random(), files.random()};
@@ -166,13 +164,14 @@ Result<Manifest> Manifest::create(FileSystem& files, const std::string& folder, 
     return load(files, folder);
 }
 
-Result<void> Manifest::refresh(bool lock_held, std::uint64_t proven) {
+Result<void> Manifest::refresh(bool lock_held, std::uint64_t proven, std::uint32_t proven_runs) {
     STREAM_TRY(read_on(lock_held, proven));
     if (length_ < proven) return damaged(length_, "shorter than it was");
-    return {};
+    return runs_.refresh(header_.log_id, lock_held, proven_runs);
 }
 
 Result<void> Manifest::make_durable(std::uint64_t from) {
+    STREAM_TRY(runs_.make_durable());
     if (from >= length_) return {};
     from = std::max<std::uint64_t>(from, file_header_size);
     std::string bytes(static_cast<std::size_t>(length_ - from), '\0');
@@ -208,14 +207,7 @@ Result<void> Manifest::read_on(bool lock_held, std::uint64_t proven) {
         }
         if (rest.empty()) return {};
         if (proven > length_) return damaged(length_, why);
-        // Entries are synced one by one: what is valid behind this proves that this was whole once.
-        for (std::size_t at = 8; at + frame_header_size <= rest.size(); at += 8) {
-            FrameHeader later;
-            if (read_lone_header(rest.substr(at), header_.file_id, later) == FrameState::valid &&
-                payload_is_right(later, rest.substr(at + frame_header_size, later.stored)) && later.durable > length_) {
-                return damaged(length_, why);
-            }
-        }
+        if (is_proven_behind(rest, length_, header_.file_id)) return damaged(length_, why);
         if (!lock_held) return {};  // somebody may be writing it
         STREAM_TRY(file_->truncate(length_));
         return file_->sync();
@@ -239,15 +231,10 @@ Result<void> Manifest::apply(std::string_view payload) {
         epoch_ = static_cast<std::uint32_t>(*epoch);
         return {};
     }
-    if (kind == "run") {
-        const auto run_epoch = entry.number("epoch");
-        const auto sequence = entry.number("sequence");
-        if (!run_epoch || !sequence || *sequence < run_sequence_) return damaged(length_, "a run's entry that makes no sense");
-        run_sequence_ = *sequence;
-        durable_sequence_ = std::max(durable_sequence_, *sequence);
-        RunEntry newest{entry.text("run"), entry.text("sink"), *run_epoch};
-        std::erase_if(runs_, [&](const RunEntry& one) { return one.run == newest.run && one.sink == newest.sink; });
-        runs_.push_back(std::move(newest));
+    if (kind == "run") {  // as they were before there was a file of their own
+        RunEntry run;
+        if (!decode_run(entry, run) || run.sequence < old_runs_.sequence()) return damaged(length_, "a run's entry that makes no sense");
+        old_runs_.keep(run);
         return {};
     }
     if (kind == "excise") {
@@ -325,6 +312,9 @@ Result<void> Manifest::append(const std::string& entry) {
     frame.raw = static_cast<std::uint32_t>(entry.size());
     std::string bytes;
     append_frame(bytes, frame, entry);
+    if (length_ + bytes.size() > manifest_max) {
+        return fail(ErrorKind::limit, path_ + ": it would be longer than 256 MiB", "a new log, to go on in: this one can be read for ever");
+    }
     if (auto written = file_->write_at(bytes, length_); !written) {  // no room: nothing of it is to be there
         unsure_ = !file_->truncate(length_) || !file_->sync();
         return written;
@@ -385,11 +375,6 @@ Result<void> Manifest::note_excision(std::uint64_t records, std::uint64_t segmen
     return append(fmt::format("{{\"entry\":\"excise\",\"records\":{},\"segments\":{},\"at_ns\":{}}}\n", records, segments, files_->now_ns()));
 }
 
-Result<void> Manifest::publish_run(const std::string& run, const std::string& sink, std::uint64_t epoch, std::uint64_t sequence) {
-    std::string names = "\"run\":";
-    append_quoted(names, run);
-    append_quoted(names += ",\"sink\":", sink);
-    return append(fmt::format("{{\"entry\":\"run\",{},\"epoch\":{},\"sequence\":{}}}\n", names, epoch, sequence));
-}
+Result<void> Manifest::publish_run(const RunEntry& run, std::uint64_t rewrite_above) { return runs_.append(header_.log_id, run, rewrite_above); }
 
 }  // namespace stream::log

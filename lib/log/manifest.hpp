@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// The manifest of a log: what the log is, which segments each partition has, and the writer's epoch.
-// Appended to, one synced entry at a time, by the holder of the log's lock; read by everybody.
+// The manifest of a log: what the log is, which segments each partition has, and the writer's epoch; and with it what
+// runs published, which is in a file of its own. Appended to, one synced entry at a time, by the holder of the log's
+// lock; read by everybody.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -13,6 +15,7 @@
 #include "base/error.hpp"
 #include "io/file_system.hpp"
 #include "log/frame.hpp"
+#include "log/runs.hpp"
 
 namespace stream::log {
 
@@ -64,16 +67,17 @@ bool read_facts(const JsonEntry& entry, SegmentEntry& segment);
 
 class Manifest {
 public:
-    // Reads `folder`/manifest. ErrorKind::usage where the folder is no log, ErrorKind::corrupt where the
-    // manifest is damaged. A tail that was being written when its writer died is left aside.
+    // Reads `folder`/manifest and `folder`/runs. ErrorKind::usage where the folder is no log, ErrorKind::corrupt where
+    // one of them is damaged. A tail that was being written when its writer died is left aside.
     static Result<Manifest> load(FileSystem& files, const std::string& folder);
     // Makes the manifest of a new log, durable when this returns; the folder is there and holds none.
     static Result<Manifest> create(FileSystem& files, const std::string& folder, const LogConfig& config);
 
     // What others appended since. With `lock_held`, a torn tail is cut off. `proven`: a length that `head` says it
-    // had; ErrorKind::corrupt where less of it is valid.
-    Result<void> refresh(bool lock_held, std::uint64_t proven);
-    // Entries from this place on may be in the page cache alone (their writer died): written again and synced.
+    // had, and so many epochs published; ErrorKind::corrupt where less of it is valid.
+    Result<void> refresh(bool lock_held, std::uint64_t proven, std::uint32_t proven_runs);
+    // Entries from this place on, and the newest of a run, may be in the page cache alone (their writer died): written
+    // again and synced.
     Result<void> make_durable(std::uint64_t from);
 
     // Each appends an entry and syncs it. Only with the log's lock.
@@ -91,8 +95,9 @@ public:
     Result<void> move_segment(std::uint32_t partition, std::uint64_t id, const std::string& archive);
     // What excision did: how many records, when (append_time of the entry).
     Result<void> note_excision(std::uint64_t records, std::uint64_t segments);
-    // Published by a run (exactly-once): every record below `sequence` is durable and counts, those of its frames too.
-    Result<void> publish_run(const std::string& run, const std::string& sink, std::uint64_t epoch, std::uint64_t sequence);
+    // Published by a run (exactly-once): every record below its sequence is durable and counts, those of its frames too.
+    // `rewrite_above`: see RunsFile::append().
+    Result<void> publish_run(const RunEntry& run, std::uint64_t rewrite_above);
 
     const LogConfig& config() const { return config_; }
     // Oldest first; the last one is the active one, the others are sealed. May be empty for a partition
@@ -103,24 +108,19 @@ public:
     }
     FileHeader segment_header(std::uint32_t partition, const SegmentEntry& segment) const;
     // Everything below it is durable, as entries prove.
-    std::uint64_t durable_sequence() const { return durable_sequence_; }
+    std::uint64_t durable_sequence() const { return std::max(durable_sequence_, run_sequence()); }
     // Frames of runs count up to here.
-    std::uint64_t run_sequence() const { return run_sequence_; }
-    struct RunEntry {
-        std::string run;
-        std::string sink;
-        std::uint64_t epoch = 0;
-    };
-    // The newest of each run and sink.
-    const std::vector<RunEntry>& runs() const { return runs_; }
-    // Its epoch; 0: none.
+    std::uint64_t run_sequence() const { return std::max(old_runs_.sequence(), runs_.table().sequence()); }
+    // How many epochs were published: what head says of them.
+    std::uint32_t run_count() const { return runs_.count(); }
+    // The run's and sink's newest epoch; 0: none.
     std::uint64_t published(std::string_view run, std::string_view sink) const;
     // Whether a whole frame may count: any but one of an epoch that nothing says was published.
     bool is_published(const FrameHeader& frame) const {
-        return (frame.flags & frame_of_epoch) == 0 || frame.batch_end() <= run_sequence_ || frame.batch_first() < durable_sequence_;
+        return (frame.flags & frame_of_epoch) == 0 || frame.batch_end() <= run_sequence() || frame.batch_first() < durable_sequence();
     }
     // After a failed call: whether what it was to append may be on the disk.
-    bool is_unsure() const { return unsure_; }
+    bool is_unsure() const { return unsure_ || runs_.is_unsure(); }
     std::uint64_t excisions() const { return excisions_; }
     // Folders that segments were ever archived in.
     const std::vector<std::string>& archives() const { return archives_; }
@@ -128,9 +128,10 @@ public:
     std::uint64_t id() const { return header_.file_id; }
     const Hash128& log_id() const { return header_.log_id; }
     std::uint64_t length() const { return length_; }
+    const RunsFile& runs_file() const { return runs_; }
 
 private:
-    Manifest(FileSystem& files, std::string path) : files_(&files), path_(std::move(path)) {}
+    Manifest(FileSystem& files, const std::string& folder) : files_(&files), path_(folder + "/manifest"), runs_(files, folder) {}
     Result<void> read_on(bool lock_held, std::uint64_t proven);
     Result<void> apply(std::string_view entry);
     SegmentEntry* find(std::uint32_t partition, std::uint64_t id);
@@ -149,10 +150,10 @@ private:
     std::uint64_t entries_ = 0;
     std::uint32_t chain_ = 0;
     std::uint64_t durable_sequence_ = 0;
-    std::uint64_t run_sequence_ = 0;
     bool unsure_ = false;
     std::uint64_t excisions_ = 0;
-    std::vector<RunEntry> runs_;
+    RunTable old_runs_;  // entries of the manifest
+    RunsFile runs_;
     std::vector<std::string> archives_;
 };
 

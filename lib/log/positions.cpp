@@ -20,18 +20,6 @@ bool is_zero(std::string_view bytes) {
     return std::all_of(bytes.begin(), bytes.end(), [](char c) { return c == '\0'; });
 }
 
-// Each frame was synced before the next was written: one behind the damage that says so proves that what is
-// damaged was whole once.
-bool is_proven(std::string_view rest, std::uint64_t at, std::uint64_t file_id) {
-    constexpr std::size_t step = 8;  // frames begin at multiples of it
-    for (std::size_t skip = step; skip + frame_header_size <= rest.size(); skip += step) {
-        FrameHeader later;
-        if (read_lone_header(rest.substr(skip), file_id, later) != FrameState::valid) continue;
-        if (later.durable > at && payload_is_right(later, rest.substr(skip + frame_header_size, later.stored))) return true;
-    }
-    return false;
-}
-
 }  // namespace
 
 PositionsFile::PositionsFile(FileSystem& files, std::string folder, const std::string& name, const Hash128& log_id,
@@ -138,7 +126,7 @@ Result<bool> PositionsFile::take_frame(std::string_view rest, View& view) const 
     if (!valid) {
         if (why == nullptr) why = "a frame is cut short, or was never written";
         // The first frame was whole before the file had its name.
-        if (view.entries == 0 || is_proven(rest, view.length, view.header.file_id)) return damaged(view.length, why);
+        if (view.entries == 0 || is_proven_behind(rest, view.length, view.header.file_id)) return damaged(view.length, why);
         return false;
     }
     if (header.flags != 0 || header.records != 1 || header.durable > view.length) {

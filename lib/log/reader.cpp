@@ -42,7 +42,7 @@ struct LogReader::Impl {
         auto head = head_file.read(manifest.id(), manifest.config().partitions);
         if (!head) return pass_on(head);
         if (!*head) return look_at_frames();
-        STREAM_TRY(manifest.refresh(false, (*head)->manifest_length));
+        STREAM_TRY(manifest.refresh(false, (*head)->manifest_length, (*head)->published));
         ends = std::move(**head);
         return {};
     }
@@ -50,7 +50,7 @@ struct LogReader::Impl {
     Result<void> look_at_frames() {
         auto head = head_file.read(manifest.id(), manifest.config().partitions);
         if (!head) return pass_on(head);
-        STREAM_TRY(manifest.refresh(false, *head ? (*head)->manifest_length : 0));
+        STREAM_TRY(manifest.refresh(false, *head ? (*head)->manifest_length : 0, *head ? (*head)->published : 0));
         auto found = find_ends(files, folder, manifest, *head);
         if (found) {
             ends = std::move(found->head);
@@ -201,7 +201,7 @@ Result<bool> LogReader::refresh() {
     if (!head) return pass_on(head);
     // None, or one that a writer is at: there will be another.
     if (!*head || (*head)->writes == impl_->ends.writes) return false;
-    STREAM_TRY(impl_->manifest.refresh(false, (*head)->manifest_length));
+    STREAM_TRY(impl_->manifest.refresh(false, (*head)->manifest_length, (*head)->published));
     const bool more = (*head)->sequence != impl_->ends.sequence;
     impl_->ends = std::move(**head);
     return more;

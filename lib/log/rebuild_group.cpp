@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cstring>
+#include <optional>
 
 #include "log/positions.hpp"
 #include "log/rebuild.hpp"
@@ -67,6 +68,21 @@ std::string file_of(FileSystem& files, const Manifest& manifest, const GroupStat
 }
 
 }  // namespace
+
+Result<void> rebuild_runs(FileSystem& files, const std::string& folder, const Hash128& log_id, const std::optional<SalvagedEntries>& old) {
+    RunTable table;
+    if (old && old->has_header && old->header.log_id == log_id) {
+        JsonEntry line;
+        RunEntry entry;
+        for (const auto* entries : {&old->entries, &old->behind}) {
+            for (const std::string& text : *entries) {
+                if (line.parse(text) && decode_run(line, entry)) table.keep(entry);
+            }
+        }
+    }
+    FileHeader header;
+    return write_runs(files, folder, log_id, table, header);
+}
 
 Result<void> rebuild_group(FileSystem& files, const std::string& folder, const Manifest& manifest, const std::string& name) {
     const std::string groups = folder + "/groups";

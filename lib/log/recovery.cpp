@@ -199,8 +199,10 @@ private:
         head.writes = head_ ? head_->writes : 0;
         head.epoch = manifest_.epoch();
         head.manifest_length = manifest_.length();
+        head.published = manifest_.run_count();
+        const bool unsettled = !head_ || head_->epoch != head.epoch || head_->manifest_length != head.manifest_length || head_->published != head.published;
         head.sequence = head.durable_sequence = sequence_;
-        ends.clean = head_ && from_head_ && head_->epoch == head.epoch && head_->manifest_length == head.manifest_length;
+        ends.clean = from_head_ && !unsettled;
         for (std::uint32_t p = 0; p < actives_.size(); ++p) {
             const Active& active = actives_[p];
             PartitionHead end = active.begin;
@@ -216,7 +218,6 @@ private:
             head.partitions.push_back(end);
             if (active.entry == nullptr) continue;
             if (head_of(p) == nullptr) ends.clean = false;
-            const bool unsettled = !head_ || head_->epoch != head.epoch || head_->manifest_length != head.manifest_length;
             if (active.size == active.begin.length && from_head_ && !unsettled) continue;
             Ends::Tail tail;
             tail.partition = p;

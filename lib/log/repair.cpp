@@ -42,6 +42,10 @@ public:
             STREAM_TRY(repair_manifest());
             STREAM_TRY(look());
         }
+        if (damaged_.contains("runs")) {
+            STREAM_TRY(repair_runs());
+            STREAM_TRY(look());
+        }
         STREAM_TRY(hold());
         if (!damaged_.empty()) STREAM_TRY(repair_segments());
         STREAM_TRY(repair_groups());
@@ -61,7 +65,8 @@ private:
                            entry.text("entry") == "create";
         if (there) {
             single_writer_ = entry.flag("single_writer");
-            return check_owner((*salvaged)->header.log_id);
+            log_id_ = (*salvaged)->header.log_id;
+            return check_owner(log_id_);
         }
         const auto names = files_.list(folder_ + "/segments");
         if (!*salvaged && !(names && *names)) return fail(ErrorKind::usage, folder_ + " is no log", "stream-log create " + folder_ + " makes one");
@@ -137,6 +142,38 @@ private:
         return {};
     }
 
+    // Head says how many epochs there were: from now on, those that are left.
+    Result<void> repair_runs() {
+        STREAM_TRY(lock());
+        STREAM_TRY(quarantine_and_rebuild_runs());
+        auto manifest = Manifest::load(files_, folder_);
+        if (!manifest) return pass_on(manifest);
+        if (!is_no_file(files_, folder_ + "/head")) {
+            auto head = head_file_.read(manifest->id(), manifest->config().partitions);
+            if (!head && head.error().kind() != ErrorKind::corrupt) return pass_on(head);
+            if (head && *head) {
+                (*head)->published = manifest->run_count();
+                ++(*head)->writes;
+                STREAM_TRY(head_file_.write(**head));
+            }
+        }
+        lock_.reset();
+        writer_.reset();
+        return {};
+    }
+
+    Result<void> quarantine_and_rebuild_runs() {
+        const std::string path = folder_ + "/runs";
+        std::optional<SalvagedEntries> old;
+        if (!is_no_file(files_, path)) {
+            auto salvaged = salvage_entries(files_, path, FileKind::runs);
+            if (!salvaged) return pass_on(salvaged);
+            old = std::move(*salvaged);
+        }
+        STREAM_TRY(quarantine(files_, folder_, path));
+        return rebuild_runs(files_, folder_, log_id_, old);
+    }
+
     Result<std::optional<HeadState>> read_head() {
         auto head = head_file_.read(manifest_->id(), manifest_->config().partitions);
         if (head || head.error().kind() != ErrorKind::corrupt) return head;
@@ -154,7 +191,7 @@ private:
         auto head = read_head();
         if (!head) return pass_on(head);
         said_ = std::move(*head);
-        return manifest_->refresh(true, said_ ? said_->manifest_length : 0);
+        return manifest_->refresh(true, said_ ? said_->manifest_length : 0, said_ ? said_->published : 0);
     }
 
     // --- segments ---
@@ -281,6 +318,7 @@ private:
         head.manifest_id = manifest_->id();
         head.writes = said_ ? said_->writes : 0;
         head.epoch = manifest_->epoch();
+        head.published = manifest_->run_count();
         head.sequence = find_end(actives);
         for (std::uint32_t p = 0; p < actives.size(); ++p) {
             head.partitions.push_back(end_of(p, actives[p], head.sequence));
@@ -365,6 +403,7 @@ private:
     const std::function<void(const Problem&)>& found_;
     Head head_file_;
     bool single_writer_ = false;
+    Hash128 log_id_;
     std::unique_ptr<FileLock> writer_;
     std::unique_ptr<FileLock> lock_;
     std::optional<Manifest> manifest_;

@@ -143,8 +143,9 @@ bool take_entry(std::string_view rest, const FramePlace& fits, const FramePlace*
 }
 
 void take_entries(std::string_view bytes, std::uint32_t chain, SalvagedEntries& out) {
-    const FrameType type = out.header.kind == FileKind::manifest ? FrameType::manifest : FrameType::positions;
-    std::uint64_t number = 0;
+    const FileKind kind = out.header.kind;
+    const FrameType type = kind == FileKind::manifest ? FrameType::manifest : kind == FileKind::runs ? FrameType::run : FrameType::positions;
+    std::uint64_t number = out.header.base_offset;
     std::size_t at = file_header_size;
     const char* why = "";
     FrameHeader header;

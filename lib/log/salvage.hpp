@@ -60,7 +60,7 @@ Result<Salvaged> salvage_segment(SegmentReader& reader, std::uint64_t limit, con
 // Strays that fit into holes between the frames (which are in order), put there.
 void insert_strays(std::vector<GoodFrame>& frames, std::vector<GoodFrame> strays);
 
-// --- a manifest, a group ---
+// --- a manifest, a group, what runs published ---
 
 struct SalvagedEntries {
     bool has_header = false;

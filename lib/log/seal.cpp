@@ -261,7 +261,7 @@ Result<std::uint64_t> remove_leftovers(FileSystem& files, const std::string& fol
     auto names = files.list(folder);
     if (!names) return pass_on(names);
     for (const std::string& name : *names ? **names : std::vector<std::string>{}) {
-        if (!name.starts_with("manifest.tmp-")) continue;
+        if (!name.starts_with("manifest.tmp-") && !name.starts_with("runs.tmp-")) continue;
         STREAM_TRY(files.remove(folder + "/" + name));
         ++removed;
     }

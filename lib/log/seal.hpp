@@ -48,8 +48,8 @@ Result<std::optional<std::vector<IndexEntry>>> read_index(FileSystem& files, con
 Result<void> write_index(FileSystem& files, const std::string& folder, const Manifest& manifest, std::uint32_t partition,
                          const SegmentEntry& segment);
 
-// Removes what no manifest entry names of the forms the log itself makes (segments/*.seg, *.idx, *.tmp-*; manifest.tmp-*; in
-// archives too). Only with the locks LOCK and UPKEEP. How many files.
+// Removes what no manifest entry names of the forms the log itself makes (segments/*.seg, *.idx, *.tmp-*; manifest.tmp-*, runs.tmp-*;
+// in archives too). Only with the locks LOCK and UPKEEP. How many files.
 Result<std::uint64_t> remove_leftovers(FileSystem& files, const std::string& folder, const Manifest& manifest);
 
 }  // namespace stream::log

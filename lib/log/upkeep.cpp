@@ -32,7 +32,7 @@ Result<void> Upkeep::hold() {
     lock_ = std::move(*lock);
     auto said = head_.read(manifest_.id(), manifest_.config().partitions);
     if (!said) return pass_on(said);
-    STREAM_TRY(manifest_.refresh(true, *said ? (*said)->manifest_length : 0));
+    STREAM_TRY(manifest_.refresh(true, *said ? (*said)->manifest_length : 0, *said ? (*said)->published : 0));
     auto ends = find_ends(*files_, folder_, manifest_, *said);
     if (!ends) return pass_on(ends);
     if (!ends->clean) STREAM_TRY(recover(*files_, folder_, manifest_, *ends, head_));

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <set>
+#include <tuple>
 
 #include "base/text.hpp"
 #include "log/groups.hpp"
@@ -66,11 +67,13 @@ private:
         if (loaded) {
             manifest_.emplace(std::move(*loaded));
             STREAM_TRY(read_head(true));
-            const auto fits = manifest_->refresh(false, head_ ? head_->manifest_length : 0);
-            if (fits) return remark_manifest_tail();
+            const auto fits = manifest_->refresh(false, head_ ? head_->manifest_length : 0, head_ ? head_->published : 0);
+            if (fits) return remark_tails();
+            if (is_about_runs(fits.error())) return tell_runs(fits.error().message());
             if (fits.error().kind() != ErrorKind::corrupt) return fail(fits.error().kind(), fits.error().message());
             return tell_manifest(fits.error().message(), head_ ? head_->manifest_length : 0);
         }
+        if (is_about_runs(loaded.error())) return tell_runs(loaded.error().message());
         if (loaded.error().kind() == ErrorKind::usage && has_segments()) {
             tell({"manifest", "is not there, and nothing else says what the log is"});
             return false;
@@ -95,11 +98,35 @@ private:
         return false;
     }
 
-    Result<bool> remark_manifest_tail() {
-        auto salvaged = salvage_entries(files_, folder_ + "/manifest", FileKind::manifest);
+    bool is_about_runs(const Error& error) {
+        const std::string path = folder_ + "/runs";
+        return (error.kind() == ErrorKind::corrupt && error.message().starts_with(path + ": ")) || (error.kind() == ErrorKind::io && is_no_file(files_, path));
+    }
+
+    // What lies behind it is looked at once it is repaired.
+    Result<bool> tell_runs(const std::string& message) {
+        const std::string path = folder_ + "/runs";
+        if (is_no_file(files_, path)) {
+            tell({"runs", "something else than a file is in its place"});
+            return false;
+        }
+        auto salvaged = salvage_entries(files_, path, FileKind::runs);
         if (!salvaged) return pass_on(salvaged);
-        if (*salvaged && (*salvaged)->size > manifest().length()) {
-            remark("manifest", "a torn tail: an entry that was being written", manifest().length(), (*salvaged)->size);
+        Problem problem{"runs", without_path(message, path)};
+        if (*salvaged) {
+            problem.from = (*salvaged)->bad_from;
+            problem.to = (*salvaged)->bad_to;
+        }
+        tell(std::move(problem));
+        return false;
+    }
+
+    Result<bool> remark_tails() {
+        for (const auto& [name, kind, length] : {std::tuple("manifest", FileKind::manifest, manifest().length()),
+                                                 std::tuple("runs", FileKind::runs, manifest().runs_file().length())}) {
+            auto salvaged = salvage_entries(files_, folder_ + "/" + name, kind);
+            if (!salvaged) return pass_on(salvaged);
+            if (*salvaged && (*salvaged)->size > length) remark(name, "a torn tail: an entry that was being written", length, (*salvaged)->size);
         }
         return true;
     }
@@ -134,7 +161,7 @@ private:
         writer_lives_ = lock && *lock == nullptr;
         head_.reset();
         STREAM_TRY(read_head(writer_lives_));
-        STREAM_TRY(manifest_->refresh(false, head_ ? head_->manifest_length : 0));
+        STREAM_TRY(manifest_->refresh(false, head_ ? head_->manifest_length : 0, head_ ? head_->published : 0));
         if (writer_lives_ && head_) {
             ends_ = head_;
             return {};
@@ -177,7 +204,7 @@ private:
 
     // Gone, replaced or moved since the manifest was read?
     Result<bool> is_current(std::uint32_t p, const SegmentEntry& segment) {
-        STREAM_TRY(manifest_->refresh(false, 0));
+        STREAM_TRY(manifest_->refresh(false, 0, 0));
         for (const SegmentEntry& now : manifest().segments(p)) {
             if (now.id == segment.id && now.archive == segment.archive) return true;
         }
@@ -388,7 +415,7 @@ private:
             const bool ours = parse_segment_name(segment, partition, entry);
             remark("segments/" + name, ours ? "a leftover that no entry of the manifest names" : "not a file of the log: it is left alone");
         }
-        constexpr std::array<std::string_view, 9> known = {"manifest", "head", "LOCK", "UPKEEP", "WRITER", "segments", "groups", "keys", "quarantine"};
+        constexpr std::array<std::string_view, 10> known = {"manifest", "runs", "head", "LOCK", "UPKEEP", "WRITER", "segments", "groups", "keys", "quarantine"};
         names = files_.list(folder_);
         if (!names) return pass_on(names);
         for (const std::string& name : *names ? **names : std::vector<std::string>{}) {

@@ -134,8 +134,9 @@ struct LogWriter::Impl {
     Result<void> catch_up(bool thorough) {
         auto said = head_file.read(manifest.id(), manifest.config().partitions);
         if (!said) return pass_on(said);
-        STREAM_TRY(manifest.refresh(true, *said ? (*said)->manifest_length : 0));
-        bool clean = !thorough && *said && (*said)->manifest_length == manifest.length() && (*said)->epoch == manifest.epoch();
+        STREAM_TRY(manifest.refresh(true, *said ? (*said)->manifest_length : 0, *said ? (*said)->published : 0));
+        bool clean = !thorough && *said && (*said)->manifest_length == manifest.length() && (*said)->epoch == manifest.epoch() &&
+                     (*said)->published == manifest.run_count();
         for (std::uint32_t p = 0; clean && p < partitions.size(); ++p) {
             const PartitionHead& end = (*said)->partitions[p];
             const SegmentEntry* active = manifest.active(p);
@@ -291,6 +292,7 @@ struct LogWriter::Impl {
         if (publication != nullptr) STREAM_TRY(say_published(*publication, next.sequence));
         ++next.writes;
         next.manifest_length = manifest.length();
+        next.published = manifest.run_count();
         next.epoch = manifest.epoch();
         Result<void> told = head_file.write(next);
         if (!told) {  // durable, and found again by recovery; but no reader sees it now
@@ -303,7 +305,7 @@ struct LogWriter::Impl {
 
     // Everything below `sequence` is durable. From here on it counts, though no reader sees it before head says so.
     Result<void> say_published(const Publication& publication, std::uint64_t sequence) {
-        auto said = manifest.publish_run(publication.run, publication.sink, publication.epoch, sequence);
+        auto said = manifest.publish_run({publication.run, publication.sink, publication.epoch, sequence}, options.runs_bytes);
         if (said) return {};
         if (manifest.is_unsure()) failed = Error(ErrorKind::io, said.error().message());
         else take_back();

@@ -32,6 +32,8 @@ struct WriterOptions {
     bool sync = true;                             // false: a batch counts once it is written
     std::optional<std::uint64_t> expect_offset;   // one partition: where the first batch must begin; each
                                                   // further one where ours ended; else ErrorKind::locked
+    std::uint64_t runs_bytes = runs_rewrite_above;  // so much is appended to the file of what runs published, then it is
+                                                    // made anew
 };
 
 struct Ack {
@@ -80,7 +82,7 @@ public:
     // The newest epoch that the run published through the sink, as of the last look under the lock; 0: none.
     std::uint64_t published(const std::string& run, const std::string& sink) const;
     // Appends what was added as an epoch (from 1 on) of a run: as commit() does, but always synced, and all of it
-    // counts at once by one entry of the manifest that says the epoch, too. One that is not newer than published(),
+    // counts at once by one synced entry that says the epoch, too. One that is not newer than published(),
     // asked under the lock, is not appended again: what was added is dropped. Without records it is said all the
     // same. All of it lies in one segment of each partition, which may become longer than config() says.
     Result<std::span<const Ack>> publish(const std::string& run, const std::string& sink, std::uint64_t epoch);

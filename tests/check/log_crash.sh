@@ -29,7 +29,7 @@ else
 fi
 # The oracle is looked at, too: what would break a promise must be seen.
 for planted in "drop-segment-sync append-one" "drop-log-folder-sync create" "early-head append-several" "drop-remove excise" \
-    "drop-group-sync groups" "reader-writes append-one"; do
+    "drop-group-sync groups" "reader-writes append-one" "late-run-entry publish" "drop-runs-sync publish"; do
     read -r plant scenario <<<"$planted"
     n=$((n + 1))
     if "$crash" --plant "$plant" --scenario "$scenario" --states 5000 --failures 1 >/dev/null 2>&1; then

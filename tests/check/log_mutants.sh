@@ -31,7 +31,7 @@ scenarios = {
     "archive.cpp": ["archive", "excise-archived"], "compaction.cpp": ["compact"], "excision.cpp": ["excise", "excise-archived", "excise-torn"],
     "positions.cpp": ["groups"], "group_entries.cpp": ["groups"], "repair.cpp": ["repair"], "rebuild_segment.cpp": ["repair"],
     "retention.cpp": ["retain", "ring"], "upkeep.cpp": ["retain", "excise", "archive", "compact"], "seal.cpp": ["append-one", "compact", "excise"],
-    "manifest.cpp": ["create", "append-one"],
+    "manifest.cpp": ["create", "append-one"], "runs.cpp": ["publish", "publish-beside"],
 }
 
 def call_at(text, at):

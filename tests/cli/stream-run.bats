@@ -203,3 +203,16 @@ plain() { bash -o pipefail -c "stream-cat web | $window"; }
     is_status 0
     [ "$(sort -u got | wc -l)" = 1 ] && [ "$(wc -l <got)" = 2 ] || flunk "$(cat got)"
 }
+
+@test "generated events go on where they were" {
+    stream-gen web --events 300000 --seed 4 --disorder 3% | stream-window tumbling 1m --by path count --lateness 20s >wanted
+    pipeline='stream-gen web --events 300000 --seed 4 --disorder 3% | stream-window tumbling 1m --by path count --lateness 20s'
+    for try in 1 2 3 4; do
+        stream-run r --every 10ms --output got -c "$pipeline" 2>/dev/null &
+        sleep 0.1
+        kill -9 %1 2>/dev/null || true
+        wait %1 2>/dev/null || true
+    done
+    stream-run r --output got -c "$pipeline"
+    cmp wanted got
+}

@@ -18,6 +18,7 @@ std::string_view kind_of(std::string_view path) {
     if (has(path, "/quarantine/")) return "quarantine";
     if (has(path, "/groups/")) return "group";
     if (has(path, "/manifest")) return "manifest";
+    if (path.ends_with("/runs") || has(path, "/runs.tmp-")) return "runs";
     if (path.ends_with("/head")) return "head";
     return "other";
 }
@@ -38,6 +39,7 @@ const std::vector<Plant>& plants() {
         // Not done, though the log asked for it.
         {"drop-segment-sync", "append-one"},
         {"drop-manifest-sync", "append-one"},
+        {"drop-runs-sync", "publish"},
         {"drop-group-sync", "groups"},
         {"drop-quarantine-sync", "append-one"},
         {"drop-archive-sync", "archive"},
@@ -69,7 +71,6 @@ public:
     Result<void> write_at(std::string_view bytes, std::uint64_t position) override {
         if (seam_.planted("remove-first") && kind_of(path_) == "manifest") seam_.remove_early(path_, bytes);
         seam_.tell("write", path_, bytes, position);
-        if (kind_of(path_) == "manifest") seam_.wrote_run_entry_ = has(bytes, "{\"entry\":\"run\"");
         auto written = file_->write_at(bytes, position);
         if (!written || kind_of(path_) != "head") return written;
         for (auto& sync : std::exchange(seam_.delayed_, {})) STREAM_TRY(sync());
@@ -78,8 +79,7 @@ public:
     Result<void> sync() override {
         const std::string_view kind = kind_of(path_);
         if (seam_.planted(fmt::format("drop-{}-sync", kind))) return {};
-        const bool is_run_entry = kind == "manifest" && seam_.wrote_run_entry_;
-        if ((seam_.planted("early-head") && kind == "segment") || (seam_.planted("late-run-entry") && is_run_entry)) {
+        if ((seam_.planted("early-head") && kind == "segment") || (seam_.planted("late-run-entry") && path_.ends_with("/runs"))) {
             seam_.delayed_.push_back([&seam = seam_, path = path_]() -> Result<void> {
                 auto again = seam.disk_.open_if_there(path, Open::write);
                 if (!again || *again == nullptr) return {};

@@ -69,7 +69,6 @@ private:
     Hook hook_;
     std::uint64_t stops_ = 0;
     std::vector<std::function<Result<void>()>> delayed_;  // syncs, of the plants early-head and late-run-entry
-    bool wrote_run_entry_ = false;                        // to the manifest, last
 };
 
 }  // namespace stream::test

@@ -27,6 +27,8 @@ void make_log(World& world, const log::LogConfig& config) {
 log::LogWriter open_writer(World& world, bool sync) {
     log::WriterOptions options;
     options.sync = sync;
+    options.runs_bytes = world.random.below(4) * 300;  // made anew often, or hardly ever
+    if (options.runs_bytes == 0) options.runs_bytes = log::runs_rewrite_above;
     return ok(log::LogWriter::open(world.files, world.model.folder, options), "LogWriter::open");
 }
 

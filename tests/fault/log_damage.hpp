@@ -11,14 +11,15 @@
 
 #include "log/frame.hpp"
 #include "log/groups.hpp"
+#include "log/runs.hpp"
 #include "support/simulated_disk.hpp"
 
 namespace stream::test {
 
 inline constexpr const char* damage_folder = "/log";
 
-enum class FileKindOf : std::uint8_t { sealed, active, archived, manifest, head, group, index };
-inline constexpr std::size_t file_kinds = 7;
+enum class FileKindOf : std::uint8_t { sealed, active, archived, manifest, head, group, index, runs };
+inline constexpr std::size_t file_kinds = 8;
 const char* name_of(FileKindOf kind);
 
 struct DamageRecord {
@@ -52,6 +53,7 @@ struct Scene {
     bool has_head = true;
     DamageRecords records;
     std::vector<log::GroupState> group;  // after each of its entries
+    std::vector<log::RunEntry> epochs;   // that runs published, in this order
     std::vector<Target> targets;
 };
 

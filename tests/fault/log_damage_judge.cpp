@@ -86,6 +86,7 @@ public:
         if (wrong.empty()) wrong = check_verify();
         if (wrong.empty()) wrong = check_skipping();
         if (wrong.empty()) wrong = check_group();
+        if (wrong.empty()) wrong = check_runs();
         if (wrong.empty() && repair) wrong = check_repair();
         return wrong;
     }
@@ -95,7 +96,7 @@ private:
         return damage_.kind == Damage::Kind::remove || damage_.kind == Damage::Kind::rename || damage_.kind == Damage::Kind::folder;
     }
     bool is_segment() const { return target_.kind == FileKindOf::sealed || target_.kind == FileKindOf::active || target_.kind == FileKindOf::archived; }
-    bool is_truth() const { return is_segment() || target_.kind == FileKindOf::manifest; }
+    bool is_truth() const { return is_segment() || target_.kind == FileKindOf::manifest || target_.kind == FileKindOf::runs; }
     bool header_is_whole() const { return !is_gone() && now_.size() >= file_header_size && now_.compare(0, file_header_size, target_.bytes, 0, file_header_size) == 0; }
     bool is_whole(const WrittenFrame& frame) const {
         return !is_gone() && frame.end <= now_.size() && now_.compare(frame.begin, frame.end - frame.begin, target_.bytes, frame.begin, frame.end - frame.begin) == 0;
@@ -220,7 +221,7 @@ private:
 
     std::string check_skipping() {
         const ReadOut read = read_out(*disk_, true);
-        if (target_.kind == FileKindOf::manifest) return "";
+        if (target_.kind == FileKindOf::manifest || target_.kind == FileKindOf::runs) return "";
         if (read.error) return damage_.kind == Damage::Kind::folder || is_other_head() ? "" : "--skip-corrupt: " + read.error->message();
         if (std::string wrong = wrong_record(read.records, scene_.records); !wrong.empty()) return "--skip-corrupt: a wrong record: " + wrong;
         if (is_shuffled()) return "";
@@ -246,6 +247,43 @@ private:
         return may_be_torn() && whole > 0 && positions == scene_.group.at(whole - 1).positions ? "" : "another position";
     }
 
+    // What the log says that was published.
+    static std::uint64_t epoch_of(const std::vector<RunEntry>& epochs, const std::string& sink) {
+        std::uint64_t newest = 0;
+        for (const RunEntry& entry : epochs) newest = entry.sink == sink ? std::max(newest, entry.epoch) : newest;
+        return newest;
+    }
+
+    // Read as it was, or the damage is told.
+    std::string check_runs() {
+        if (target_.kind != FileKindOf::runs || error_) return "";
+        const auto copy = disk_->killed(7);
+        const auto writer = LogWriter::open(*copy, damage_folder, {});
+        if (!writer) return "reading went well, but appending: " + writer.error().message();
+        for (const char* sink : {"totals", "late"}) {
+            if (writer->published("run", sink) != epoch_of(scene_.epochs, sink)) return fmt::format("sink {}: another epoch", sink);
+        }
+        return "";
+    }
+
+    // Of the entries, those in front of the damage are known at least, and nothing that never was.
+    std::string check_repaired_runs(const Manifest& manifest) const {
+        if (target_.kind != FileKindOf::runs) return "";
+        std::vector<RunEntry> known;  // the file begins with the newest of each sink, and ends with the newest of all
+        const std::size_t first = scene_.epochs.size() - std::min(scene_.epochs.size(), target_.frames.size());
+        for (std::size_t i = 0; i < target_.frames.size(); ++i) {
+            if (target_.frames[i].end <= first_bad_ && target_.frames[i].begin != target_.frames[0].begin) known.push_back(scene_.epochs[first + i]);
+        }
+        for (const std::string sink : {"totals", "late"}) {
+            const std::uint64_t published = manifest.published("run", sink);
+            if (published < epoch_of(known, sink)) return fmt::format("sink {}: epoch {} was forgotten", sink, epoch_of(known, sink));
+            const bool was = published == 0 || std::any_of(scene_.epochs.begin(), scene_.epochs.end(),
+                                                           [&](const RunEntry& one) { return one.sink == sink && one.epoch == published; });
+            if (!was) return fmt::format("sink {}: epoch {} never was", sink, published);
+        }
+        return "";
+    }
+
     std::string check_repair() {
         const bool other_log = target_.kind == FileKindOf::manifest && !header_is_whole();
         if (other_log || (target_.kind == FileKindOf::manifest && first_bad_ <= file_header_size)) {
@@ -264,6 +302,7 @@ private:
         if (read.error) return "reading after repair: " + read.error->message();
         if (std::string wrong = wrong_record(read.records, scene_.records); !wrong.empty()) return "after repair: a wrong record: " + wrong;
         if (std::string missing = missing_of(read.records); !missing.empty()) return "after repair: " + missing;
+        if (std::string wrong = check_repaired_runs(*Manifest::load(*disk_, damage_folder)); !wrong.empty()) return "after repair: " + wrong;
         return check_appending(read.records);
     }
 

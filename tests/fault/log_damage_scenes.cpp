@@ -36,10 +36,11 @@ struct Recipe {
     bool archive;
     bool head;
     bool synced;
+    bool runs = false;  // some batches are epochs
 };
 constexpr Recipe recipes[] = {
-    {"one", 1, false, 2500, 24, 40, true, true, true},
-    {"two", 2, true, 1500, 24, 40, true, true, true},
+    {"one", 1, false, 2500, 24, 40, true, true, true, true},
+    {"two", 2, true, 1500, 24, 40, true, true, true, true},
     {"no head", 1, false, 1800, 14, 40, false, false, true},
     {"no head of two", 2, true, 1500, 14, 40, false, false, true},
     {"blocks", 1, false, 40000, 60, 900, false, true, true},
@@ -52,14 +53,27 @@ std::string record_of(std::size_t batch, std::size_t i, std::size_t bytes, Seede
     return text + "\"}";
 }
 
-void add_batch(SimulatedDisk& disk, const Recipe& recipe, std::size_t batch, SeededRandom& random) {
-    auto writer = must(LogWriter::open(disk, damage_folder, {}));
+void add_batch(SimulatedDisk& disk, const Recipe& recipe, std::size_t batch, SeededRandom& random, RunEntry* run = nullptr) {
+    WriterOptions options;
+    options.runs_bytes = 600;  // some are made anew, some were appended since
+    auto writer = must(LogWriter::open(disk, damage_folder, options));
     const std::size_t records = 1 + random.below(4);
     for (std::size_t i = 0; i < records; ++i) {
         const auto partition = static_cast<std::uint32_t>(random.below(recipe.partitions));
         must(writer.add(partition, record_of(batch, i, recipe.record_bytes / 2 + random.below(recipe.record_bytes), random), 1'700'000'000'000'000'000 + static_cast<TimeNs>(batch)));
     }
-    must(writer.commit());
+    if (run == nullptr) {
+        must(writer.commit());
+        return;
+    }
+    must(writer.publish(run->run, run->sink, run->epoch));
+    run->sequence = writer.manifest().run_sequence();
+}
+
+// As an epoch of one of two sinks.
+void add_epoch(Scene& scene, SimulatedDisk& disk, const Recipe& recipe, std::size_t batch, SeededRandom& random) {
+    scene.epochs.push_back({"run", batch % 4 == 0 ? "late" : "totals", batch + 1, 0});
+    add_batch(disk, recipe, batch, random, &scene.epochs.back());
 }
 
 std::string content_of(SimulatedDisk& disk, const std::string& path) {
@@ -157,9 +171,10 @@ void add_targets(Scene& scene, const Recipe& recipe) {
     add_target(scene, std::string(damage_folder) + "/manifest", FileKindOf::manifest, 0);
     add_target(scene, std::string(damage_folder) + "/head", FileKindOf::head, 0);
     add_target(scene, std::string(damage_folder) + "/groups/nightly", FileKindOf::group, 0);
+    if (recipe.runs) add_target(scene, std::string(damage_folder) + "/runs", FileKindOf::runs, 0);
 }
 
-void add_splices(Scene& scene, const std::vector<std::string>& stale, const std::vector<std::string>& foreign) {
+void add_splices(Scene& scene, const std::vector<std::string>& stale, const std::vector<std::string>& foreign, const std::vector<std::string>& old_runs) {
     const auto is_segment = [](const Target& t) { return t.kind == FileKindOf::sealed || t.kind == FileKindOf::active || t.kind == FileKindOf::archived; };
     for (Target& target : scene.targets) {
         for (const Target& other : scene.targets) {
@@ -177,10 +192,11 @@ void add_splices(Scene& scene, const std::vector<std::string>& stale, const std:
         if (is_segment(target)) target.others.push_back(foreign[1]);
         if (target.kind == FileKindOf::head) target.others.push_back(foreign[2]);
         if (target.kind == FileKindOf::group) target.others.push_back(foreign[3]);
+        if (target.kind == FileKindOf::runs) target.others.insert(target.others.end(), {foreign[4], old_runs.at(0), old_runs.at(1)});
     }
 }
 
-// The same kind of log, another one: its manifest, active segment, head and group.
+// The same kind of log, another one: its manifest, active segment, head, group and what runs published.
 std::vector<std::string> make_foreign(const Recipe& recipe) {
     SimulatedDisk disk(77);
     SeededRandom random(78);
@@ -189,11 +205,13 @@ std::vector<std::string> make_foreign(const Recipe& recipe) {
     config.compressed = recipe.compressed;
     must(create_log(disk, damage_folder, config));
     for (std::size_t batch = 0; batch < 5; ++batch) add_batch(disk, recipe, batch, random);
+    Scene published;
+    for (std::size_t batch = 5; recipe.runs && batch < 25; ++batch) add_epoch(published, disk, recipe, batch, random);
     auto group = must(Group::open(disk, damage_folder, "nightly", must(Manifest::load(disk, damage_folder)).log_id(), recipe.partitions));
     must(group.commit({{0, 3}}, group.state().generation));
     const std::string folder = damage_folder;
     return {content_of(disk, folder + "/manifest"), content_of(disk, active_of(disk, 0)), content_of(disk, folder + "/head"),
-            content_of(disk, folder + "/groups/nightly")};
+            content_of(disk, folder + "/groups/nightly"), recipe.runs ? content_of(disk, folder + "/runs") : ""};
 }
 
 // Everything durable: such a disk is cheap to copy.
@@ -220,7 +238,7 @@ Group open_group(SimulatedDisk& disk, std::uint32_t partitions) {
 }  // namespace
 
 const char* name_of(FileKindOf kind) {
-    constexpr const char* names[file_kinds] = {"sealed segment", "active segment", "archived segment", "manifest", "head", "group", "index"};
+    constexpr const char* names[file_kinds] = {"sealed segment", "active segment", "archived segment", "manifest", "head", "group", "index", "runs file"};
     return names[static_cast<std::size_t>(kind)];
 }
 
@@ -243,8 +261,11 @@ Scene make_scene(const std::string& name) {
     config.segment_bytes = recipe.segment_bytes;
     must(create_log(*disk, damage_folder, config));
     std::vector<std::string> stale;
+    std::vector<std::string> old_runs;
     for (std::size_t batch = 0; batch < recipe.batches; ++batch) {
-        add_batch(*disk, recipe, batch, random);
+        if (recipe.runs && batch % 3 == 1) add_epoch(scene, *disk, recipe, batch, random);
+        else add_batch(*disk, recipe, batch, random);
+        if (recipe.runs && (batch == 7 || batch == 21)) old_runs.push_back(content_of(*disk, std::string(damage_folder) + "/runs"));
         if (batch % 4 != 2) continue;
         auto group = open_group(*disk, recipe.partitions);
         if (scene.group.empty()) scene.group.push_back(group.state());
@@ -258,13 +279,16 @@ Scene make_scene(const std::string& name) {
     }
     if (recipe.archive) {
         must(archive_log(*disk, damage_folder, "/archive"));
-        for (std::size_t batch = 100; batch < 112; ++batch) add_batch(*disk, recipe, batch, random);
+        for (std::size_t batch = 100; batch < 112; ++batch) {
+            if (recipe.runs && batch % 4 == 1) add_epoch(scene, *disk, recipe, batch, random);
+            else add_batch(*disk, recipe, batch, random);
+        }
     }
     if (!recipe.head) must(disk->remove(std::string(damage_folder) + "/head"));
     scene.disk = settled(*disk, recipe);
     scene.records = read_all(*scene.disk);
     add_targets(scene, recipe);
-    add_splices(scene, stale, make_foreign(recipe));
+    add_splices(scene, stale, make_foreign(recipe), old_runs);
     return scene;
 }
 

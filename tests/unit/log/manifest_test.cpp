@@ -102,7 +102,7 @@ TEST(Manifest, AnotherSeesWhatWasAppended) {
     Manifest one = make(disk);
     Manifest other = must(Manifest::load(disk, ""));
     must(one.raise_epoch());
-    must(other.refresh(false, one.length()));
+    must(other.refresh(false, one.length(), 0));
     EXPECT_EQ(other.epoch(), 3u);
 }
 
@@ -132,7 +132,7 @@ TEST(Manifest, EveryFlippedBitIsSeen) {
         }
         ASSERT_TRUE(loaded) << bit;
         EXPECT_EQ(loaded->epoch(), 1u);
-        const auto proven = loaded->refresh(false, length);
+        const auto proven = loaded->refresh(false, length, 0);
         ASSERT_FALSE(proven) << bit;
         EXPECT_EQ(proven.error().kind(), ErrorKind::corrupt);
     }
@@ -149,7 +149,7 @@ TEST(Manifest, CutAnywhereItIsShorterThanHeadSays) {
             EXPECT_EQ(loaded.error().kind(), ErrorKind::corrupt);
             continue;
         }
-        EXPECT_FALSE(loaded->refresh(false, length)) << size;
+        EXPECT_FALSE(loaded->refresh(false, length, 0)) << size;
     }
 }
 
@@ -160,7 +160,7 @@ TEST(Manifest, ATornTailIsCutByWhoHoldsTheLock) {
     overwrite(disk, bytes + bytes.substr(file_header_size, 60));
     Manifest manifest = must(Manifest::load(disk, ""));
     EXPECT_EQ(manifest.length(), length);
-    must(manifest.refresh(true, length));
+    must(manifest.refresh(true, length, 0));
     EXPECT_EQ(content(disk), bytes);
     must(manifest.raise_epoch());
     EXPECT_EQ(must(Manifest::load(disk, "")).epoch(), 3u);

@@ -327,12 +327,12 @@ TEST_P(Publish, AWriterBesideADeadPublisherGoesOn) {
 TEST_P(Publish, WithoutRoomForItsEntryNothingIsLeft) {
     auto writer = open_writer(disk);
     publish(writer, 1, 4);
-    const std::uint64_t length = manifest_of(disk).length();
+    const std::uint64_t length = read_whole(disk, "/log/runs").size();
     add_epoch(writer, "totals 2", 3);
     disk.fail_call(test::Call::write, 1 + std::uint64_t{GetParam()}, ENOSPC);  // each partition's frames, then the entry
     EXPECT_EQ(kind_of(writer.publish(run, "totals", 2)), ErrorKind::io);
     EXPECT_EQ(writer.published(run, "totals"), 1u);
-    EXPECT_EQ(read_whole(disk, "/log/manifest").size(), length);
+    EXPECT_EQ(read_whole(disk, "/log/runs").size(), length);
     expect_head_is_up_to_date(disk);
     EXPECT_EQ(must(verify_log(disk, log_folder, {})).damaged, 0u);
     publish(writer, 2, 3);
@@ -390,11 +390,10 @@ TEST_P(Publish, ARepairKnowsTheRunsAndLeavesOutWhatWasNotPublished) {
         publish(writer, 4, 3, "late");
     }
     const auto before = texts(read_log(disk));
-    // The entry that says what the first segment is, in the middle of the manifest.
-    std::string manifest = read_whole(disk, "/log/manifest");
-    const std::size_t entry = manifest.find("{\"entry\":\"segment\"", manifest.find("\"entry\":\"run\""));
-    ASSERT_NE(entry, std::string::npos);
+    // The entry that says what the first segment is, in the middle of the manifest; and one of a run that is not the newest.
+    const std::size_t entry = read_whole(disk, "/log/manifest").find("{\"entry\":\"segment\"");
     must(must(disk.open("/log/manifest", Open::write))->write_at("damaged!", entry));
+    must(must(disk.open("/log/runs", Open::write))->write_at("damaged!", read_whole(disk, "/log/runs").find("\"epoch\":7")));
     EXPECT_GT(must(verify_log(disk, log_folder, {})).damaged, 0u);
     must(repair_log(disk, log_folder, {}));
     EXPECT_EQ(must(verify_log(disk, log_folder, {})).damaged, 0u);
@@ -412,8 +411,8 @@ TEST_P(Publish, ALaterBatchProvesALostEntry) {
         must(writer.commit());
     }
     const auto before = texts(read_log(disk));
-    const std::string manifest = read_whole(disk, "/log/manifest");
-    must(must(disk.open("/log/manifest", Open::write))->write_at("damaged!", manifest.find("\"epoch\":3")));
+    must(must(disk.open("/log/runs", Open::write))->write_at("damaged!", read_whole(disk, "/log/runs").find("\"epoch\":3")));
+    EXPECT_EQ(kind_of(LogWriter::open(disk, log_folder, {})), ErrorKind::corrupt);
     must(repair_log(disk, log_folder, {}));
     EXPECT_EQ(texts(read_log(disk)), before);
     expect_whole(disk);
