@@ -308,6 +308,7 @@ Result<bool> Pump::Impl::step(Input& input) {
 
 Result<bool> Pump::Impl::wait_for_inputs() {
     STREAM_TRY(flush());
+    if (is_controlled() && has_several()) tell_at_end();
     if (plan.idle > 0 && heard_ns == 0) {
         heard_ns = clock_ns(CLOCK_MONOTONIC);
         watermark_heard = watermark;

@@ -494,6 +494,16 @@ void Pump::Impl::tell_new() {
     control->client->tell(run::Message("new"));
 }
 
+// The inputs that are ours to read have nothing more, whatever the others do.
+void Pump::Impl::tell_at_end() {
+    if (control->client == nullptr || control->told_at_end || !control->is_source()) return;
+    for (const auto& input : inputs) {
+        if (!input->controlled && !input->is_static && !input->ended) return;
+    }
+    control->told_at_end = true;
+    control->client->tell(run::Message("at-end").flag("new", control->told_new));
+}
+
 Result<void> Pump::Impl::serve_run() {
     if (control->client == nullptr || reading_whole) return {};
     while (const auto request = control->client->next()) {
@@ -516,14 +526,13 @@ Result<void> Pump::Impl::finish_run() {
         return control->ended ? Result<void>{} : pass_barrier(control->epoch + 1, true, true);
     }
     if (control->start.state && control->start.state->ended && !control->ended) return end_idle(control->epoch, true);
+    // A pause may come with lines that wait for others to go on: they are read again.
+    for (const auto& input : inputs) input->ended = input->ended || !input->controlled;
     STREAM_TRY(flush());
     for (;;) {
         STREAM_TRY(serve_run());
         if (control->ended && (control->idle || !control->has_sinks() || control->published >= control->epoch)) return {};
-        if (!control->ended && !control->told_at_end) {
-            control->told_at_end = true;
-            control->client->tell(run::Message("at-end").flag("new", control->told_new));
-        }
+        if (!control->ended) tell_at_end();
         const int fd = control->client->fd();
         if (wait_for(&fd, 1, -1, -1) == Woken::stop) return fail(ErrorKind::stopped, "stopped");
     }

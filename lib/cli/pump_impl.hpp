@@ -204,7 +204,10 @@ struct Pump::Impl {
     DurationNs late_enough = 0;                // the lateness that would have kept every late event
     TimeNs clock_watermark = time_before_all;  // --idle: what the clock moved it to
     // The end of the input is a pause: what waits for its turn waits for the next call.
-    bool is_pause() const { return !plan.state_dir.empty() && !plan.final; }
+    bool is_pause() const {
+        if (control != nullptr && control->in_run()) return control->start.once && !control->start.drain;
+        return !plan.state_dir.empty() && !plan.final;
+    }
     FieldSet& fields_of(int index) { return is_joined() ? *plan.joined[static_cast<std::size_t>(index)].fields : fields; }
     Scanner& scanner_of(std::uint32_t index) { return is_joined() ? *joined_scanners[index] : *release_scanner; }
     bool is_joined() const { return !plan.joined.empty(); }
@@ -270,6 +273,7 @@ struct Pump::Impl {
     std::string out_field() const;
     TimeNs judged_watermark(const Input& input) const;
     void tell_new();
+    void tell_at_end();
     Result<std::string> places();
     Result<void> read_places(StateReader& reader);
     Result<std::unique_ptr<ByteSource>> open_resumed(Input& input, const std::string& path);

@@ -64,16 +64,19 @@ Result<Pump::Impl::Merged> Pump::Impl::merge_one() {
             index = next.input;
         }
     }
-    bool open = false;
+    // Whether reading on may bring anything: a file whose line waits has nothing to say before that has gone.
+    const bool open = std::any_of(inputs.begin(), inputs.end(), [](const auto& input) {
+        return !input->ended && (input->at_barrier || !input->has_head || !input->reader->source().is_regular());
+    });
     for (const auto& input : inputs) {
-        if (input->ended) continue;
-        open = true;
-        if (input->reader->source().is_regular() && !input->at_barrier) continue;
+        // Where the end is a pause, the next call may bring what is older.
+        if (input->ended ? !is_pause() : input->reader->source().is_regular() && !input->at_barrier) continue;
+        if (input->has_head && !input->at_barrier) continue;
         const auto i = static_cast<std::uint32_t>(input->index);
         const bool could_be_older =
             (best != nullptr || from_queue) ? i != index && (input->newest < key || (input->newest == key && i < index))
-                                            : true;
-        if (could_be_older && !is_idle(*input)) return Merged::wait;
+                                            : !input->ended;
+        if (could_be_older && !is_idle(*input)) return open ? Merged::wait : Merged::done;
     }
     if (best == nullptr && !from_queue) return open ? Merged::wait : Merged::done;
     if (from_queue) {

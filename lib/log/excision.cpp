@@ -153,10 +153,10 @@ private:
         STREAM_TRY(finish_archiving(files_, folder, upkeep_.manifest(), true));
         STREAM_TRY(empty(folder + "/quarantine"));
         STREAM_TRY(empty(folder + "/keys"));
-        // Not only where something was unlinked now: another try may have been killed before it got here.
+        // Not only where something was unlinked now: another try may have been killed before it got here. What goes from
+        // the log's own folder never held a record.
         for (const std::string& archive : upkeep_.manifest().archives()) STREAM_TRY(files_.sync_folder(archive));
-        STREAM_TRY(files_.sync_folder(folder + "/segments"));
-        return files_.sync_folder(folder);
+        return files_.sync_folder(folder + "/segments");
     }
 
     Result<void> empty(const std::string& path) {

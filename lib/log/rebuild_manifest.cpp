@@ -155,6 +155,7 @@ private:
             std::map<std::uint64_t, Piece>& pieces = pieces_[p];
             if (!pieces.contains(named.id)) {
                 auto opened = SegmentReader::open(files_, where + "/" + file, {FileKind::segment, named.id, old_.header.log_id, p, named.base});
+                if (!opened && opened.error().kind() != ErrorKind::corrupt) return pass_on(opened);
                 if (!opened) continue;  // not a segment of this log
                 pieces[named.id].entry = named;
             }

@@ -124,9 +124,11 @@ private:
 
     Result<void> remove_head() {
         if (is_no_file(files_, folder_ + "/head")) return quarantine(files_, folder_, folder_ + "/head");
+        // Durable with what settle() does: it finds no head, or one that a new segment has made old. Where it comes back
+        // before that, the next repair finds it again.
         STREAM_TRY(files_.remove(folder_ + "/head"));
         head_file_ = Head(files_, folder_);
-        return files_.sync_folder(folder_);
+        return {};
     }
 
     Result<void> repair_manifest() {
@@ -228,10 +230,9 @@ private:
         if (!by) return pass_on(by);
         STREAM_TRY(manifest_->replace_segment(p, segment.id, *by));
         ++out_.segments;
-        STREAM_TRY(files_.remove(path));
+        STREAM_TRY(files_.remove(path));  // not made durable: what comes back is a leftover, and as damaged as it was
         const std::string index = index_path(folder_, p, segment);
-        STREAM_TRY(is_no_file(files_, index) ? quarantine(files_, folder_, index) : files_.remove(index));
-        return files_.sync_folder(path.substr(0, path.rfind('/')));
+        return is_no_file(files_, index) ? quarantine(files_, folder_, index) : files_.remove(index);
     }
 
     // --- where the log ends, when what should say it is damaged ---
@@ -298,6 +299,7 @@ private:
         if (!names) return pass_on(names);
         for (const std::string& name : *names) {
             auto group = Group::open(files_, folder_, name, manifest_->log_id(), manifest_->config().partitions);
+            if (!group && group.error().kind() != ErrorKind::corrupt) return pass_on(group);
             if (!group) continue;
             for (std::size_t p = 0; p < ends.size(); ++p) ends[p] = std::max(ends[p], group->state().positions[p].value_or(0));
         }

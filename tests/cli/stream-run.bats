@@ -216,3 +216,36 @@ plain() { bash -o pipefail -c "stream-cat web | $window"; }
     stream-run r --output got -c "$pipeline"
     cmp wanted got
 }
+
+@test "several inputs in small batches and a drain: as one run over the whole" {
+    stream-gen web --events 6000 --seed 5 >a
+    stream-gen web --events 6000 --seed 5 --start 2026-01-01T00:00:02Z >b
+    stream-join b --on id --within 5s --type full <a >joined
+    stream-cat --merge a b >merged
+    stream-log create la
+    stream-log create lb
+    split -n l/6 a a.
+    split -n l/4 b b.
+    : >ga
+    : >gb
+    for part in aa ab ac ad ae af; do
+        stream-log append la <"a.$part"
+        cat "a.$part" >>ga
+        if [ -e "b.$part" ]; then
+            stream-log append lb <"b.$part"
+            cat "b.$part" >>gb
+        fi
+        stream-run j1 --once --output got1 -c 'stream-log read la | stream-join lb --on id --within 5s --type full --follow'
+        stream-run j2 --once --output got2 -c 'stream-log read la | stream-join <(stream-log read lb) --on id --within 5s --type full'
+        stream-run m1 --once --output got3 -c 'stream-cat --merge ga gb'
+        stream-run m2 --once --output got4 -c 'stream-cat --merge <(stream-cat ga) <(stream-cat gb)'
+    done
+    stream-run j1 --drain --output got1 -c 'stream-log read la | stream-join lb --on id --within 5s --type full --follow'
+    stream-run j2 --drain --output got2 -c 'stream-log read la | stream-join <(stream-log read lb) --on id --within 5s --type full'
+    stream-run m1 --drain --output got3 -c 'stream-cat --merge ga gb'
+    stream-run m2 --drain --output got4 -c 'stream-cat --merge <(stream-cat ga) <(stream-cat gb)'
+    cmp joined got1
+    cmp joined got2
+    cmp merged got3
+    cmp merged got4
+}

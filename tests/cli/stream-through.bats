@@ -139,7 +139,7 @@ numbered() { seq 1 "$1" | sed 's/.*/{"ts":&,"n":&}/'; }
 
 @test "by hand: the environment says so too, and the command does not find it" {
     control '$' 1 '!1' >"$input.lines"
-    run_shell "cat '$input.lines' | STREAM_CONTROL=1 STREAM_KEY=k stream-through -- sh -c 'env | grep ^STREAM_[CKR]; cat'"
+    run_shell "cat '$input.lines' | STREAM_CONTROL=1 STREAM_KEY=k stream-through -- sh -c 'env | grep -e ^STREAM_CON -e ^STREAM_KEY -e ^STREAM_RUN; cat'"
     is_status 0
     shows '$ 1 !1'
 }
@@ -443,9 +443,9 @@ numbered() { seq 1 "$1" | sed 's/.*/{"ts":&,"n":&}/'; }
 
 @test "in a run: the command finds neither the environment nor the descriptors of it" {
     numbered 1 >"$BATS_TEST_TMPDIR/f.ndjson"
-    in_run "stream-cat f.ndjson | stream-through -- sh -c 'env | grep ^STREAM_[CKR]; for f in /proc/\$\$/fd/*; do readlink \$f; done; cat >/dev/null'"
+    in_run "stream-cat f.ndjson | stream-through -- sh -c 'env | grep -e ^STREAM_CON -e ^STREAM_KEY -e ^STREAM_RUN; for f in /proc/\$\$/fd/*; do readlink \$f; done; cat >/dev/null'"
     is_status 0
-    ! grep -qE 'STREAM_|lock|sock|eventfd' "$out" || flunk "$(cat "$out")"
+    ! grep -qE 'STREAM_(CONTROL|KEY|RUN)|lock|sock|eventfd' "$out" || flunk "$(cat "$out")"
     [ "$(grep -c '^pipe:' "$out")" -ge 2 ]
 }
 
