@@ -10,7 +10,6 @@
 #include <cerrno>
 #include <cstdlib>
 
-#include "base/base64.hpp"
 #include "base/crc32c.hpp"
 #include "base/text.hpp"
 #include "cli/dead_letters.hpp"
@@ -24,12 +23,6 @@ namespace stream {
 namespace {
 
 constexpr std::size_t inline_max = 4096;  // a state of so many bytes is in the commit itself
-
-std::string in_base64(std::string_view bytes) {
-    std::string out;
-    append_base64(out, bytes);
-    return out;
-}
 
 bool is_pipe(const struct stat& status) { return S_ISFIFO(status.st_mode) || S_ISSOCK(status.st_mode); }
 
@@ -196,23 +189,21 @@ Result<std::optional<std::string>> Control::load_state(const std::string& tool) 
 Result<void> Control::save(std::uint64_t number, const std::string& payload, const std::string& tool, bool end, bool for_good) {
     if (client == nullptr) return {};
     if (is_stateful_ || reads_itself_) {
-        run::Message message("state");
-        message.set("epoch", number);
-        if (for_good) message.flag("ended", true);
+        run::SavedState state;
+        state.name = name;
+        state.ended = for_good;
         if (payload.size() <= inline_max) {
-            message.set("bytes", in_base64(payload));
+            state.bytes = payload;
         } else {
-            const std::string file = fmt::format("{}.{}.{}", name, number, start.attempt);
-            auto saved = write_snapshot_file(folder_ + "/state/" + file, {tool, name, ""}, payload);
+            state.file = fmt::format("{}.{}.{}", name, number, start.attempt);
+            auto saved = write_snapshot_file(folder_ + "/state/" + state.file, {tool, name, ""}, payload);
             if (!saved) return pass_on(saved);
-            message.set("file", file).set("length", saved->bytes).set("crc", std::uint64_t{saved->crc32c});
+            state.length = saved->bytes;
+            state.crc = saved->crc32c;
         }
-        client->tell(message);
+        client->tell(run::to_message(state).set("epoch", number));
     }
-    const auto tell_file = [&](const run::StagedFile& staged) {
-        client->tell(run::Message("file").set("epoch", number).set("name", staged.name).set("target", in_base64(staged.target)).set("file", staged.file)
-                         .set("base", staged.base).set("length", staged.length).set("crc", std::uint64_t{staged.crc}));
-    };
+    const auto tell_file = [&](const run::StagedFile& staged) { client->tell(run::to_message(staged).set("epoch", number)); };
     for (Side& side : sides_) {
         STREAM_TRY(stage(side));
         auto staged = side.sink->prepare(number);

@@ -10,7 +10,6 @@
 #include <csignal>
 #include <cstdlib>
 
-#include "base/base64.hpp"
 #include "io/file_system.hpp"
 
 namespace stream::run {
@@ -105,12 +104,9 @@ Result<Start> Client::start(const Hello& hello) {
             start.drain = answer.flag("drain");
             start.now_ns = answer.signed_number("now");
         } else if (kind == "state") {
-            SavedState state{hello.name, decode_base64(answer.text("bytes")).value_or(""), answer.text("file"), answer.number("length"),
-                             static_cast<std::uint32_t>(answer.number("crc")), answer.flag("ended")};
-            start.state = std::move(state);
+            start.state = saved_state_of(answer);
         } else if (kind == "file") {
-            start.files.push_back({answer.text("name"), decode_base64(answer.text("target")).value_or(""), answer.text("file"), answer.number("base"),
-                                   answer.number("length"), static_cast<std::uint32_t>(answer.number("crc"))});
+            if (auto file = staged_file_of(answer)) start.files.push_back(std::move(*file));
         } else if (kind == "go") {
             break;
         }

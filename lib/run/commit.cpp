@@ -6,7 +6,6 @@
 #include "base/base64.hpp"
 #include "base/crc32c.hpp"
 #include "base/text.hpp"
-#include "run/message.hpp"
 
 namespace stream::run {
 
@@ -24,18 +23,8 @@ std::string in_base64(std::string_view bytes) {
 std::string encode(const Commit& commit) {
     std::string out = Message("commit").set("version", version).set("run", commit.run).set("epoch", commit.epoch)
                           .set("attempt", commit.attempt).flag("finished", commit.finished).encode() + "\n";
-    for (const SavedState& state : commit.states) {
-        Message line("state");
-        line.set("name", state.name);
-        if (state.file.empty()) line.set("bytes", in_base64(state.bytes));
-        else line.set("file", state.file).set("length", state.length).set("crc", std::uint64_t{state.crc});
-        if (state.ended) line.flag("ended", true);
-        out += line.encode() + "\n";
-    }
-    for (const StagedFile& file : commit.files) {
-        out += Message("file").set("name", file.name).set("target", in_base64(file.target)).set("file", file.file).set("base", file.base)
-                   .set("length", file.length).set("crc", std::uint64_t{file.crc}).encode() + "\n";
-    }
+    for (const SavedState& state : commit.states) out += to_message(state).encode() + "\n";
+    for (const StagedFile& file : commit.files) out += to_message(file).encode() + "\n";
     for (const SinkMark& mark : commit.marks) out += Message("sink").set("name", mark.name).set("target", in_base64(mark.target)).encode() + "\n";
     return out + Message("end").set("crc", std::uint64_t{crc32c(out)}).encode() + "\n";
 }
@@ -44,13 +33,6 @@ struct Reader {
     Commit commit;
     bool began = false;
     const char* why = nullptr;
-
-    bool bytes_of(const Message& line, std::string_view name, std::string& bytes) {
-        auto decoded = decode_base64(line.text(name));
-        if (!decoded) return false;
-        bytes = std::move(*decoded);
-        return true;
-    }
 
     bool take(const Message& line) {
         if (!began) {
@@ -63,24 +45,54 @@ struct Reader {
             return !commit.run.empty();
         }
         if (line.kind() == "state") {
-            SavedState state{line.text("name"), {}, line.text("file"), line.number("length"), static_cast<std::uint32_t>(line.number("crc")), line.flag("ended")};
-            const bool good = !state.file.empty() || bytes_of(line, "bytes", state.bytes);
-            commit.states.push_back(std::move(state));
-            return good && commit.states.back().file.find('/') == std::string::npos;
+            auto state = saved_state_of(line);
+            if (state) commit.states.push_back(std::move(*state));
+            return state.has_value();
         }
         if (line.kind() == "file") {
-            StagedFile file{line.text("name"), {}, line.text("file"), line.number("base"), line.number("length"), static_cast<std::uint32_t>(line.number("crc"))};
-            const bool good = bytes_of(line, "target", file.target) && file.file.find('/') == std::string::npos;
-            commit.files.push_back(std::move(file));
-            return good;
+            auto file = staged_file_of(line);
+            if (file) commit.files.push_back(std::move(*file));
+            return file.has_value();
         }
         if (line.kind() != "sink") return false;
-        commit.marks.push_back({line.text("name"), {}});
-        return bytes_of(line, "target", commit.marks.back().target);
+        auto target = decode_base64(line.text("target"));
+        if (target) commit.marks.push_back({line.text("name"), std::move(*target)});
+        return target.has_value();
     }
 };
 
 }  // namespace
+
+Message to_message(const SavedState& state) {
+    Message message("state");
+    message.set("name", state.name);
+    if (state.file.empty()) message.set("bytes", in_base64(state.bytes));
+    else message.set("file", state.file).set("length", state.length).set("crc", std::uint64_t{state.crc});
+    if (state.ended) message.flag("ended", true);
+    return message;
+}
+
+Message to_message(const StagedFile& file) {
+    Message message("file");
+    message.set("name", file.name).set("target", in_base64(file.target)).set("file", file.file).set("base", file.base);
+    return message.set("length", file.length).set("crc", std::uint64_t{file.crc});
+}
+
+std::optional<SavedState> saved_state_of(const Message& message) {
+    auto bytes = decode_base64(message.text("bytes"));
+    SavedState state{message.text("name"), {}, message.text("file"), message.number("length"), static_cast<std::uint32_t>(message.number("crc")), message.flag("ended")};
+    if (!bytes || state.file.find('/') != std::string::npos) return std::nullopt;
+    state.bytes = std::move(*bytes);
+    return state;
+}
+
+std::optional<StagedFile> staged_file_of(const Message& message) {
+    auto target = decode_base64(message.text("target"));
+    StagedFile file{message.text("name"), {}, message.text("file"), message.number("base"), message.number("length"), static_cast<std::uint32_t>(message.number("crc"))};
+    if (!target || file.file.find('/') != std::string::npos) return std::nullopt;
+    file.target = std::move(*target);
+    return file;
+}
 
 Result<void> write_commit(FileSystem& files, const std::string& folder, const Commit& commit) {
     const std::string path = folder + "/commit";

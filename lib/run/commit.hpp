@@ -9,6 +9,7 @@
 
 #include "base/error.hpp"
 #include "io/file_system.hpp"
+#include "run/message.hpp"
 
 namespace stream::run {
 
@@ -47,6 +48,13 @@ struct Commit {
     std::vector<StagedFile> files;
     std::vector<SinkMark> marks;
 };
+
+// How they are written, in the commit and on run.sock (kinds "state" and "file"); and back, nothing where the message
+// makes no sense.
+Message to_message(const SavedState& state);
+Message to_message(const StagedFile& file);
+std::optional<SavedState> saved_state_of(const Message& message);
+std::optional<StagedFile> staged_file_of(const Message& message);
 
 // Replaces `folder`/commit: written beside it, synced, renamed, the folder synced. The rename is the commit; after a
 // failure of the last step nobody may be told (ErrorKind::io).

@@ -40,12 +40,6 @@ Message refuse(std::uint64_t status, const std::string& why, const std::string& 
     return Message("refuse").set("status", status).set("why", why).set("hint", hint);
 }
 
-std::string in_base64(std::string_view bytes) {
-    std::string out;
-    append_base64(out, bytes);
-    return out;
-}
-
 template <class Entry>
 void put_by_name(std::vector<Entry>& entries, Entry entry) {
     const auto found = std::find_if(entries.begin(), entries.end(), [&](const Entry& one) { return one.name == entry.name; });
@@ -97,19 +91,12 @@ std::optional<Message> Coordinator::hello(std::uint64_t id, const Message& messa
     world_.send(id, start);
     for (const SavedState& state : last_.states) {
         if (state.name != member.name) continue;
-        Message saved("state");
-        if (state.file.empty()) saved.set("bytes", in_base64(state.bytes));
-        else saved.set("file", state.file).set("length", state.length).set("crc", std::uint64_t{state.crc});
-        if (state.ended) {
-            saved.flag("ended", true);
-            member.ended = true;
-        }
-        world_.send(id, saved);
+        member.ended = member.ended || state.ended;
+        world_.send(id, to_message(state));
     }
     for (const StagedFile& file : last_.files) {
         if (std::find(member.sinks.begin(), member.sinks.end(), file.name) == member.sinks.end()) continue;
-        world_.send(id, Message("file").set("name", file.name).set("target", in_base64(file.target)).set("file", file.file)
-                            .set("base", file.base).set("length", file.length).set("crc", std::uint64_t{file.crc}));
+        world_.send(id, to_message(file));
     }
     world_.send(id, Message("go"));
     member.published = last_.epoch;
@@ -210,13 +197,13 @@ Result<void> Coordinator::take(std::uint64_t id, const Message& message) {
         member.has_new = member.has_new || message.flag("new");
     } else if (kind == "state") {
         if (message.number("epoch") != asked_) return {};
-        SavedState state{member.name, decode_base64(message.text("bytes")).value_or(""), message.text("file"), message.number("length"),
-                         static_cast<std::uint32_t>(message.number("crc")), message.flag("ended")};
-        put_by_name(next_.states, std::move(state));
+        auto state = saved_state_of(message);
+        if (!state) return {};
+        state->name = member.name;
+        put_by_name(next_.states, std::move(*state));
     } else if (kind == "file") {
         if (message.number("epoch") != asked_) return {};
-        put_by_name(next_.files, StagedFile{message.text("name"), decode_base64(message.text("target")).value_or(""), message.text("file"),
-                                            message.number("base"), message.number("length"), static_cast<std::uint32_t>(message.number("crc"))});
+        if (auto file = staged_file_of(message)) put_by_name(next_.files, std::move(*file));
     } else if (kind == "mark") {
         put_by_name(next_.marks, SinkMark{member.name, decode_base64(message.text("target")).value_or("")});
     } else if (kind == "done") {

@@ -18,6 +18,7 @@
 #include "base/error.hpp"
 #include "io/file_system.hpp"
 #include "run/commit.hpp"
+#include "run/staging.hpp"
 
 namespace stream::run {
 
@@ -35,7 +36,7 @@ public:
                                                          const std::optional<StagedFile>& committed, Deliver deliver);
     ~FileSink();
 
-    Result<void> append(std::string_view bytes);
+    Result<void> append(std::string_view bytes) { return staging_.append(bytes); }
     // After a failure nothing more is prepared.
     Result<StagedFile> prepare(std::uint64_t epoch);
     // Of what prepare() gave last.
@@ -46,27 +47,17 @@ public:
     bool is_file() const { return !deliver_; }
     // Where the target ends once what was prepared last is published.
     std::uint64_t published_end() const { return newest_.base + newest_.length; }
-    std::uint64_t bytes_staged() const { return staged_ + buffer_.size(); }
+    std::uint64_t bytes_staged() const { return staging_.bytes(); }
 
 private:
     FileSink(FileSystem& files, const std::string& run_folder, std::string name, std::string target, std::uint64_t attempt);
     Result<void> finish(const StagedFile& committed);
-    Result<void> sweep(const std::string& keep);
-    Result<void> write_out();
     Result<void> copy(const StagedFile& staged, File* target);
 
     FileSystem* files_;
-    std::string folder_;   // staged/
-    std::string name_;
+    Staging staging_;
     std::string target_;
-    std::uint64_t attempt_;
-    std::uint64_t end_ = 0;          // of the target, once all that was prepared is published
-    std::string open_name_;          // the staged file being written
-    std::unique_ptr<File> open_;
-    std::uint64_t number_ = 0;       // of staged files of this attempt
-    std::uint64_t staged_ = 0;       // bytes written to it
-    std::uint32_t crc_ = 0;
-    std::string buffer_;
+    std::uint64_t end_ = 0;  // of the target, once all that was prepared is published
     StagedFile newest_;
     Deliver deliver_;
 };

@@ -3,18 +3,14 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <cstring>
 #include <utility>
 
-#include "base/crc32c.hpp"
 #include "base/text.hpp"
 
 namespace stream {
 
 namespace {
-
-constexpr std::size_t block = 256 << 10;
 
 // A staged record: this, the key's text, the record.
 struct RecordHeader {
@@ -58,40 +54,19 @@ Result<void> RunAppend::on_event(int, const Event& event, Sink&) {
         return fail(ErrorKind::limit, fmt::format("a record of {} bytes is longer than a log takes", event.raw.size()));
     }
     ++events_;
-    buffer_.append(reinterpret_cast<const char*>(&header), sizeof header);
-    buffer_ += key;
-    buffer_ += event.raw;
-    return buffer_.size() >= block ? write_out() : Result<void>{};
-}
-
-Result<void> RunAppend::write_out() {
-    if (buffer_.empty()) return {};
-    FileSystem& files = real_file_system();
-    if (file_ == nullptr) {
-        file_name_ = fmt::format("{}.{}.{}", name_, ++number_, attempt_);
-        auto made = files.open(folder_ + "/" + file_name_, Open::create_new);
-        if (!made) return pass_on(made);
-        file_ = std::move(*made);
-        length_ = 0;
-        crc_ = 0;
-    }
-    STREAM_TRY(file_->write_at(buffer_, length_));
-    length_ += buffer_.size();
-    crc_ = crc32c_extend(crc_, buffer_);
-    buffer_.clear();
-    return {};
+    std::string& buffer = staging_->buffer();
+    buffer.append(reinterpret_cast<const char*>(&header), sizeof header);
+    buffer += key;
+    buffer += event.raw;
+    return staging_->commit();
 }
 
 Result<run::StagedFile> RunAppend::prepare(std::uint64_t epoch) {
-    STREAM_TRY(write_out());
-    prepared_ = {name_, {}, {}, newest_, 0, 0};
-    if (file_ == nullptr) return prepared_;
-    STREAM_TRY(file_->sync());
-    STREAM_TRY(file_->close());
-    file_.reset();
-    STREAM_TRY(real_file_system().sync_folder(folder_));
-    newest_ = epoch;
-    prepared_ = {name_, {}, file_name_, newest_, length_, crc_};
+    auto staged = staging_->finish();
+    if (!staged) return staged;
+    if (!staged->file.empty()) newest_ = epoch;
+    prepared_ = std::move(*staged);
+    prepared_.base = newest_;
     return prepared_;
 }
 
@@ -102,62 +77,39 @@ Result<void> RunAppend::publish(std::uint64_t epoch) {
     return {};
 }
 
-// The whole file's checksum before anything is taken from it; then its records. The file goes once they are there.
+// The file goes once its records are there.
 Result<void> RunAppend::append_staged(const run::StagedFile& staged) {
-    FileSystem& files = real_file_system();
-    const std::string path = folder_ + "/" + staged.file;
-    auto file = files.open(path, Open::read);
-    if (!file) return pass_on(file);
-    const auto damaged = [&](std::string_view why) { return fail(ErrorKind::corrupt, fmt::format("{}: {}", path, why)); };
-    std::uint32_t crc = 0;
-    std::string bytes;
-    for (std::uint64_t at = 0; at < staged.length; at += bytes.size()) {
-        bytes.resize(static_cast<std::size_t>(std::min<std::uint64_t>(block, staged.length - at)));
-        auto got = (*file)->read_at(bytes, at);
-        if (!got) return pass_on(got);
-        if (*got != bytes.size()) return damaged("cut short");
-        crc = crc32c_extend(crc, bytes);
-    }
-    if (crc != staged.crc) return damaged("it fails its checksum");
-    bytes.clear();
-    std::uint64_t at = 0;  // of the file, behind `bytes`
-    std::size_t used = 0;
-    const auto need = [&](std::size_t size) -> Result<void> {
-        if (bytes.size() - used >= size) return {};
+    std::string bytes;  // not used up: less than a record, and a block
+    const auto take = [&](std::string_view more, std::uint64_t) -> Result<void> {
+        bytes += more;
+        std::size_t used = 0;
+        for (RecordHeader header; bytes.size() - used >= sizeof header;) {
+            std::memcpy(&header, bytes.data() + used, sizeof header);
+            const std::size_t size = std::size_t{header.key_size} + header.size;
+            if (bytes.size() - used < sizeof header + size) break;
+            const std::string_view text = std::string_view(bytes).substr(used + sizeof header, size);
+            used += sizeof header + size;
+            Hash128 key{};
+            const bool has_key = header.has_key != 0 && repeats_.filter != nullptr;
+            if (has_key) key = repeats_.hash(text.substr(0, header.key_size));
+            STREAM_TRY(writer_.add(header.partition, text.substr(header.key_size), header.time, has_key ? &key : nullptr));
+        }
         bytes.erase(0, used);
-        used = 0;
-        const std::size_t have = bytes.size();
-        const std::uint64_t more = std::min<std::uint64_t>(std::max(block, size - have), staged.length - at);
-        bytes.resize(have + static_cast<std::size_t>(more));
-        auto got = (*file)->read_at(std::span<char>(bytes).subspan(have), at);
-        if (!got) return pass_on(got);
-        at += more;
-        return *got == more && bytes.size() >= size ? Result<void>{} : Result<void>(damaged("cut short"));
+        return {};
     };
-    while (at < staged.length || used < bytes.size()) {
-        RecordHeader header;
-        STREAM_TRY(need(sizeof header));
-        std::memcpy(&header, bytes.data() + used, sizeof header);
-        STREAM_TRY(need(sizeof header + header.key_size + header.size));
-        const std::string_view text = std::string_view(bytes).substr(used + sizeof header, header.key_size + header.size);
-        used += sizeof header + text.size();
-        Hash128 key{};
-        if (header.has_key != 0) key = repeats_.hash(text.substr(0, header.key_size));
-        STREAM_TRY(writer_.add(header.partition, text.substr(header.key_size), header.time, header.has_key != 0 && repeats_.filter != nullptr ? &key : nullptr));
-    }
+    STREAM_TRY(staging_->read(staged, take));
+    if (!bytes.empty()) return fail(ErrorKind::corrupt, fmt::format("staged/{}: its last record is cut short", staged.file));
     auto acks = writer_.publish(run_, name_, staged.base);
     if (!acks) return pass_on(acks);
     for (const log::Ack& ack : *acks) appended_ += ack.last - ack.first + 1;
     if (repeats_.save) repeats_.save();
-    return files.remove(path);
+    return staging_->remove(staged);
 }
 
 Result<void> RunAppend::open(const run::Start& start, const std::string& run_folder, const std::string& name, const std::optional<run::StagedFile>& committed) {
-    folder_ = run_folder + "/staged";
+    staging_.emplace(real_file_system(), run_folder, name, start.attempt);
     name_ = name;
     run_ = start.run;
-    attempt_ = start.attempt;
-    FileSystem& files = real_file_system();
     const std::uint64_t there = writer_.published(run_, name_);
     newest_ = committed ? committed->base : 0;
     if (there > newest_) {
@@ -165,22 +117,15 @@ Result<void> RunAppend::open(const run::Start& start, const std::string& run_fol
                     "stream-run reset begins anew");
     }
     if (there < newest_) {
-        const bool is_staged = !committed->file.empty();
-        auto file = is_staged ? files.open_if_there(folder_ + "/" + committed->file, Open::read) : Result<std::unique_ptr<File>>(nullptr);
-        if (!file) return pass_on(file);
-        if (*file == nullptr) {
+        auto is_staged = staging_->is_there(*committed);
+        if (!is_staged) return pass_on(is_staged);
+        if (!*is_staged) {
             return fail(ErrorKind::corrupt, fmt::format("the log has epoch {} of this run, {} was committed, and what was staged is gone: an old copy of the log was put back", there, newest_),
                         "stream-run reset begins anew");
         }
         STREAM_TRY(append_staged(*committed));
     }
-    // What attempts before staged and nobody committed.
-    auto names = files.list(folder_);
-    if (!names) return pass_on(names);
-    for (const std::string& one : *names ? **names : std::vector<std::string>{}) {
-        if (one.starts_with(name_ + ".") && one.find_first_not_of("0123456789.", name_.size()) == std::string::npos) STREAM_TRY(files.remove(folder_ + "/" + one));
-    }
-    return {};
+    return staging_->sweep();  // what nobody committed
 }
 
 Result<void> RunAppend::restore(StateReader& reader) {

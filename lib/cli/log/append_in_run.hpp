@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/hash.hpp"
@@ -14,6 +15,7 @@
 #include "log/writer.hpp"
 #include "ops/operator.hpp"
 #include "run/epoch_sink.hpp"
+#include "run/staging.hpp"
 
 namespace stream {
 
@@ -40,7 +42,6 @@ public:
     Result<void> publish(std::uint64_t epoch) override;
 
 private:
-    Result<void> write_out();
     Result<void> append_staged(const run::StagedFile& staged);
 
     log::LogWriter writer_;
@@ -51,17 +52,10 @@ private:
     std::string repeat_name_;
     Repeats repeats_;
 
-    std::string folder_;  // staged/
+    std::optional<run::Staging> staging_;
     std::string name_;
     std::string run_;
-    std::uint64_t attempt_ = 0;
-    std::uint64_t newest_ = 0;       // epoch that brought anything
-    std::unique_ptr<File> file_;
-    std::string file_name_;
-    std::uint64_t number_ = 0;
-    std::uint64_t length_ = 0;
-    std::uint32_t crc_ = 0;
-    std::string buffer_;
+    std::uint64_t newest_ = 0;  // epoch that brought anything
     run::StagedFile prepared_;
     std::uint64_t events_ = 0;
     std::uint64_t appended_ = 0;
