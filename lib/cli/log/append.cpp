@@ -76,7 +76,14 @@ Result<std::unique_ptr<LogKeys>> open_keys(Tool& tool, const LogArguments& argum
     return LogKeys::open(real_file_system(), arguments.folder(), options);
 }
 
-Result<void> drop_repeats(Tool& tool, const LogArguments& arguments, std::unique_ptr<LogKeys> keys, LogAppend& op) {
+// How the log is partitioned, and which repeats are dropped: of LogAppend, and of RunAppend.
+template <class Append>
+Result<void> set_fields(Tool& tool, const LogArguments& arguments, const log::LogConfig& config, std::unique_ptr<LogKeys> keys, Append& op) {
+    if (config.partitions > 1 && !config.by.empty()) {
+        auto by = parse_plain_field(config.by);
+        if (!by) return pass_on(by);
+        op.partition_by(*by, tool.fields());
+    }
     if (keys == nullptr) return {};
     auto field = parse_plain_field(arguments.idempotency_key);
     if (!field) return pass_on(field);
@@ -124,22 +131,7 @@ Result<std::unique_ptr<Operator>> append_in_run(Tool& tool, const LogArguments& 
     auto sink = std::make_unique<RunAppend>(std::move(writer));
     plan.files.assign(arguments.words.begin() + 2, arguments.words.end());
     plan.run_paths.push_back(arguments.folder());
-    if (config.partitions > 1 && !config.by.empty()) {
-        auto field = parse_plain_field(config.by);
-        if (!field) return pass_on(field);
-        sink->partition_by(*field, tool.fields());
-    }
-    if (keys != nullptr) {
-        auto field = parse_plain_field(arguments.idempotency_key);
-        if (!field) return pass_on(field);
-        LogKeys* const known = keys.get();
-        const auto hash = [known](std::string_view key) { return known->hash(key); };
-        const auto save = [known, &tool] {
-            auto saved = known->save();
-            if (!saved) tool.diagnostics().say("keys are not saved: " + saved.error().message());
-        };
-        sink->drop_repeats(*field, tool.fields(), {std::move(keys), hash, save});
-    }
+    STREAM_TRY(set_fields(tool, arguments, config, std::move(keys), *sink));
     plan.operator_fields = tool.fields().size();
     plan.time_field = config.time;
     plan.time_need = TimeNeed::guessed;
@@ -190,12 +182,7 @@ Result<std::unique_ptr<Operator>> append_to_log(Tool& tool, const LogArguments& 
         tool.done(exit_done);
         return nullptr;
     }
-    if (config.partitions > 1 && !config.by.empty()) {
-        auto field = parse_plain_field(config.by);
-        if (!field) return pass_on(field);
-        op->partition_by(*field, tool.fields());
-    }
-    STREAM_TRY(drop_repeats(tool, arguments, std::move(*keys), *op));
+    STREAM_TRY(set_fields(tool, arguments, config, std::move(*keys), *op));
     plan.operator_fields = tool.fields().size();
     plan.time_field = config.time;
     plan.time_need = TimeNeed::guessed;

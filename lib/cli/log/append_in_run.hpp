@@ -4,7 +4,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -13,7 +12,7 @@
 #include "io/file_system.hpp"
 #include "json/keys.hpp"
 #include "log/writer.hpp"
-#include "ops/operator.hpp"
+#include "ops/log_append.hpp"
 #include "run/epoch_sink.hpp"
 #include "run/staging.hpp"
 
@@ -25,11 +24,7 @@ public:
 
     // As in LogAppend. Without it events go to one partition after the other, by how many came before.
     void partition_by(const FieldPath& field, FieldSet& fields);
-    struct Repeats {
-        std::unique_ptr<log::KeyFilter> filter;
-        std::function<Hash128(std::string_view)> hash;
-        std::function<void()> save;
-    };
+    using Repeats = LogAppend::Repeats;
     void drop_repeats(const FieldPath& field, FieldSet& fields, Repeats repeats);
 
     Result<void> on_event(int input, const Event& event, Sink& sink) override;
