@@ -387,6 +387,9 @@ TEST(Membership, NeverTwoReadersOfAPartition) {
         std::this_thread::sleep_for(std::chrono::microseconds(chance() % 8'000));
         if (round % 50 == 49 && !living.empty()) {
             EXPECT_LT(until_shared(*board, shared_partitions, living), 1s);
+            // One that was just started may be without a partition, and not have joined yet.
+            const auto until = std::chrono::steady_clock::now() + 1s;
+            while (folder.members() != living.size() && std::chrono::steady_clock::now() < until) std::this_thread::sleep_for(1ms);
             EXPECT_EQ(folder.members(), living.size());
         }
     }
