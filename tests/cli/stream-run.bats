@@ -113,7 +113,7 @@ plain() { bash -o pipefail -c "stream-cat web | $window"; }
     err_has 'stdout is not to be sent to a file' '--output FILE'
     run_tool stream-run c -c 'stream-log read nolog | stream-log append out'
     is_status 2
-    [ "$(grep -c 'there is no log' "$err")" = 1 ]
+    [ "$(grep -c 'there is no log' "$err")" = 1 ] || { cat "$err"; false; }
     run_tool stream-run d -c 'stream-cat web | stream-dedupe --by id | stream-dedupe --by id'
     is_status 2
     err_has 'alike' '--name'

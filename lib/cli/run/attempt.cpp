@@ -323,7 +323,7 @@ Result<void> Attempt::look_at_processes() {
 }
 
 // False: all is over, one way or the other.
-Result<bool> Attempt::wait() {
+Result<bool> Attempt::wait(std::int64_t until) {
     std::vector<pollfd> polled;
     polled.push_back({stop_signal() == 0 ? stop_fd() : -1, POLLIN, 0});
     polled.push_back({listening_.get(), POLLIN, 0});
@@ -334,7 +334,6 @@ Result<bool> Attempt::wait() {
         ids.push_back(id);
         polled.push_back({channel.fd(), POLLIN, 0});
     }
-    std::int64_t until = steady_ns() + second_ns;
     if (coordinator_->due_ns() >= 0) until = std::min(until, coordinator_->due_ns());
     const std::int64_t left = std::max<std::int64_t>(0, until - steady_ns());
     const timespec timeout{static_cast<time_t>(left / second_ns), static_cast<long>(left % second_ns)};
@@ -348,12 +347,12 @@ Result<bool> Attempt::wait() {
     if (polled[3].revents != 0) STREAM_TRY(look_at_processes());
     if (coordinator_->failure()) return false;
     // Everybody has gone, and nothing is left to read.
-    return !(shell_status_ >= 0 && channels_.empty() && !stdout_.is_open());
+    return !(shell_status_ >= 0 && channels_.empty() && !stdout_.is_open() && !somebody_knocks());
 }
 
 Result<void> Attempt::loop() {
     for (;;) {
-        auto more = wait();
+        auto more = wait(steady_ns() + second_ns);
         if (!more) return pass_on(more);
         STREAM_TRY(coordinator_->step(steady_ns()));
         if (!*more || coordinator_->failure()) break;
@@ -363,13 +362,17 @@ Result<void> Attempt::loop() {
     }
     // What failed together is heard together: the cause may come a moment after its effects.
     const std::int64_t until = steady_ns() + second_ns / 20;
-    while (coordinator_->failure() && !channels_.empty() && steady_ns() < until) {
-        auto more = wait();
+    while (coordinator_->failure() && steady_ns() < until && (shell_status_ < 0 || !channels_.empty() || somebody_knocks())) {
+        auto more = wait(until);
         if (!more) return pass_on(more);
-        timespec nap{0, 1'000'000};
-        ::nanosleep(&nap, nullptr);
     }
     return {};
+}
+
+// Who was refused may have told so, and gone, before it was let in.
+bool Attempt::somebody_knocks() const {
+    pollfd door{listening_.get(), POLLIN, 0};
+    return ::poll(&door, 1, 0) > 0;
 }
 
 // --- the end -----------------------------------------------------------------------------------

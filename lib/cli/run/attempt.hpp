@@ -43,7 +43,8 @@ private:
     void keep_offset() const;
     Result<void> drop_states(const run::Commit& commit);
     Result<void> loop();
-    Result<bool> wait();
+    Result<bool> wait(std::int64_t until);
+    bool somebody_knocks() const;
     Result<void> accept_one();
     Result<void> receive(std::uint64_t id);
     Result<void> read_stdout();
