@@ -3,26 +3,24 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <cstdlib>
 
-#include "base/crc32c.hpp"
 #include "base/text.hpp"
 #include "cli/dead_letters.hpp"
 #include "cli/exit_status.hpp"
-#include "io/atomic_file.hpp"
 #include "io/file_system.hpp"
-#include "state/snapshot.hpp"
 
 namespace stream {
 
 namespace {
-
-constexpr std::size_t inline_max = 4096;  // a state of so many bytes is in the commit itself
 
 bool is_pipe(const struct stat& status) { return S_ISFIFO(status.st_mode) || S_ISSOCK(status.st_mode); }
 
@@ -136,6 +134,10 @@ Result<void> Control::join(const PumpPlan& plan, const std::string& tool) {
         sides_.push_back({path.what, std::move(*opened), {}});
     }
     published = start.epoch;
+    if (is_stateful_ || reads_itself_) {
+        states_ = std::make_unique<run::StateFiles>(real_file_system(), folder_, tool, name, start.attempt, start.state.value_or(run::SavedState{}));
+        saver_ = std::make_unique<StateSaver>([this] { client->wake(); });
+    }
     if (sink_ != nullptr) STREAM_TRY(sink_->open(start, folder_, name, committed(name)));
     return {};
 }
@@ -173,50 +175,102 @@ Result<void> Control::publish(std::uint64_t number) {
     return {};
 }
 
-Result<std::optional<std::string>> Control::load_state(const std::string& tool) {
-    if (!start.state) return std::optional<std::string>();
-    const run::SavedState& saved = *start.state;
-    if (saved.file.empty()) return std::optional<std::string>(saved.bytes);
-    const std::string path = folder_ + "/state/" + saved.file;
-    auto whole = read_file(path, SIZE_MAX / 2);
-    if (!whole) return fail(ErrorKind::corrupt, "the saved state: " + whole.error().message());
-    if (whole->size() != saved.length || crc32c(*whole) != saved.crc) return fail(ErrorKind::corrupt, path + " is not the file that the commit names");
-    auto payload = read_snapshot_file(path, {tool, name, ""});
-    if (!payload) return pass_on(payload);
-    return std::optional<std::string>(std::move(*payload));
+Result<std::vector<std::string>> Control::load_state() {
+    if (!start.state || states_ == nullptr) return std::vector<std::string>();
+    return states_->load();
 }
 
-Result<void> Control::save(std::uint64_t number, const std::string& payload, const std::string& tool, bool end, bool for_good) {
-    if (client == nullptr) return {};
-    if (is_stateful_ || reads_itself_) {
-        run::SavedState state;
-        state.name = name;
-        state.ended = for_good;
-        if (payload.size() <= inline_max) {
-            state.bytes = payload;
-        } else {
-            state.file = fmt::format("{}.{}.{}", name, number, start.attempt);
-            auto saved = write_snapshot_file(folder_ + "/state/" + state.file, {tool, name, ""}, payload);
-            if (!saved) return pass_on(saved);
-            state.length = saved->bytes;
-            state.crc = saved->crc32c;
-        }
-        client->tell(run::to_message(state).set("epoch", number));
+// --- saving ------------------------------------------------------------------------------------
+
+namespace {
+
+// The copying process: it has but this thread, and ends with its parent.
+[[noreturn]] void write_copy(const run::StateFiles& states, std::uint64_t number, const std::function<Result<std::string>()>& payload, int answer) {
+    for (const int signal : {SIGINT, SIGTERM, SIGHUP}) ::signal(signal, SIG_IGN);  // the parent's to answer
+    auto bytes = payload();
+    auto file = bytes ? states.write(number, *bytes) : Result<run::StateFile>(pass_on(bytes));
+    run::Message said = file ? run::Message("file") : run::Message("failed");
+    if (file) said.set("file", file->file).set("length", file->length).set("crc", std::uint64_t{file->crc});
+    else said.set("why", file.error().message()).set("hint", file.error().hint()).flag("corrupt", file.error().kind() == ErrorKind::corrupt);
+    write_full(answer, said.encode());
+    ::_exit(0);
+}
+
+Result<run::StateFile> answer_of(const OwnedFd& answer, pid_t process) {
+    std::string text;
+    char bytes[4096];
+    for (;;) {
+        const ssize_t got = ::read(answer.get(), bytes, sizeof bytes);
+        if (got < 0 && errno == EINTR) continue;
+        if (got <= 0) break;
+        text.append(bytes, static_cast<std::size_t>(got));
     }
-    const auto tell_file = [&](const run::StagedFile& staged) { client->tell(run::to_message(staged).set("epoch", number)); };
+    while (::waitpid(process, nullptr, 0) < 0 && errno == EINTR) {}
+    const auto said = run::Message::decode(text);
+    if (!said) return fail(ErrorKind::io, "the process that writes the state was killed");
+    if (said->kind() == "failed") return fail(said->flag("corrupt") ? ErrorKind::corrupt : ErrorKind::io, said->text("why"), said->text("hint"));
+    return run::StateFile{said->text("file"), said->number("length"), static_cast<std::uint32_t>(said->number("crc"))};
+}
+
+}  // namespace
+
+Result<Control::Frozen> Control::copy_beside(std::uint64_t number, const std::function<Result<std::string>()>& payload) {
+    int ends[2];
+    if (::pipe2(ends, O_CLOEXEC) != 0) return system_failure("make", "a pipe", errno);
+    Frozen frozen;
+    frozen.form = Frozen::Form::beside;
+    frozen.answer = OwnedFd(ends[0]);
+    const OwnedFd theirs(ends[1]);
+    const pid_t parent = ::getpid();
+    frozen.process = ::fork();
+    if (frozen.process < 0) return system_failure("start", "a process that writes the state", errno);
+    if (frozen.process == 0) {
+        ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (::getppid() != parent) ::_exit(1);
+        write_copy(*states_, number, payload, theirs.get());
+    }
+    return frozen;
+}
+
+Result<void> Control::save(std::uint64_t number, Frozen state, bool end, bool for_good) {
+    if (client == nullptr) return {};
+    std::vector<run::Message> rest;
     for (Side& side : sides_) {
         STREAM_TRY(stage(side));
         auto staged = side.sink->prepare(number);
         if (!staged) return pass_on(staged);
-        tell_file(*staged);
+        rest.push_back(run::to_message(*staged).set("epoch", number));
     }
     if (sink_ != nullptr) {
         auto staged = sink_->prepare(number);
         if (!staged) return pass_on(staged);
-        tell_file(*staged);
+        rest.push_back(run::to_message(*staged).set("epoch", number));
     }
-    if (has_sinks()) client->tell(run::Message("mark").set("target", ""));
-    client->tell(run::Message("done").set("epoch", number).flag("end", end));
+    if (has_sinks()) rest.push_back(run::Message("mark").set("target", ""));
+    rest.push_back(run::Message("done").set("epoch", number).flag("end", end));
+    if (state.form == Frozen::Form::none) {
+        for (const run::Message& message : rest) client->tell(message);
+        return {};
+    }
+    // Shared: a function object has to be copyable.
+    const auto shared = std::make_shared<Frozen>(std::move(state));
+    const auto work = [this, shared, rest = std::move(rest), number, for_good]() -> Result<void> {
+        Result<run::SavedState> saved = [&]() -> Result<run::SavedState> {
+            if (shared->form == Frozen::Form::whole) return states_->save_whole(number, shared->payload);
+            if (shared->form == Frozen::Form::changes) return states_->save_changes(number, shared->payload);
+            auto file = answer_of(shared->answer, shared->process);
+            if (!file) return pass_on(file);
+            return states_->take_whole(std::move(*file));
+        }();
+        if (!saved) return pass_on(saved);
+        saved->ended = for_good;
+        client->tell(run::to_message(*saved).set("epoch", number));
+        for (const run::Message& message : rest) client->tell(message);
+        return {};
+    };
+    // What is small goes into the commit, without a file.
+    if (shared->form == Frozen::Form::whole && shared->payload.size() <= run::StateFiles::inline_max) return work();
+    saver_->begin(work);
     return {};
 }
 

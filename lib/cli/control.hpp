@@ -3,7 +3,10 @@
 // inputs begin, what was asked of it.
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -11,11 +14,13 @@
 
 #include "base/error.hpp"
 #include "cli/pump.hpp"
+#include "cli/state_saver.hpp"
 #include "control/lines.hpp"
 #include "io/fd.hpp"
 #include "io/output.hpp"
 #include "run/client.hpp"
 #include "run/file_sink.hpp"
+#include "run/state_files.hpp"
 
 namespace stream {
 
@@ -42,10 +47,37 @@ public:
     // Whether an input is ours to read, if only once at the start.
     bool reads_itself() const { return reads_itself_; }
 
-    // The state of the last commit; nothing where there is none.
-    Result<std::optional<std::string>> load_state(const std::string& tool);
-    // Makes our part of an epoch durable and tells the run: state (where it has any) and side files.
-    Result<void> save(std::uint64_t epoch, const std::string& payload, const std::string& tool, bool end, bool ended);
+    // The state of the last commit, a whole copy and what changed since; nothing where there is none.
+    Result<std::vector<std::string>> load_state();
+
+    // What the state of an epoch is saved from.
+    struct Frozen {
+        enum class Form : std::uint8_t {
+            none,     // there is no state
+            whole,    // `payload`
+            changes,  // `payload`, since the epoch before
+            beside,   // a process of ours writes a whole copy, and tells on `answer`
+        };
+        Form form = Form::none;
+        std::string payload;
+        OwnedFd answer;
+        pid_t process = -1;
+    };
+    // Whether it may be what changed, and whether a whole copy is better made beside the stream.
+    bool takes_changes() const { return states_ != nullptr && states_->takes_changes(); }
+    bool is_large() const { return states_ != nullptr && states_->is_large(); }
+    std::size_t changes_max() const { return states_ != nullptr ? states_->changes_max() : 0; }
+    std::uint64_t state_bytes() const { return states_ != nullptr ? states_->bytes() : 0; }
+    // A process that has all our memory as it is now makes the payload and writes it.
+    Result<Frozen> copy_beside(std::uint64_t number, const std::function<Result<std::string>()>& payload);
+
+    // Makes our part of an epoch durable and tells the run: state, and side files. What takes long is begun, and told
+    // when it has ended.
+    Result<void> save(std::uint64_t number, Frozen state, bool end, bool for_good);
+    // Waits for what was begun; what failed.
+    Result<void> settle() { return saver_ != nullptr ? saver_->settle() : Result<void>{}; }
+    // What failed meanwhile.
+    Result<void> failure() { return saver_ != nullptr ? saver_->failure() : Result<void>{}; }
 
     ControlLines lines;
     run::Start start;
@@ -83,6 +115,8 @@ private:
     };
     Result<void> stage(Side& side);
     std::vector<Side> sides_;
+    std::unique_ptr<run::StateFiles> states_;
+    std::unique_ptr<StateSaver> saver_;  // uses what is above
 };
 
 }  // namespace stream

@@ -108,14 +108,18 @@ Result<void> Pump::Impl::release() {
     return {};
 }
 
-Result<void> Pump::Impl::deliver_copy(const QueuedEvent& waiting) {
-    release_line.assign(waiting.bytes);
+Scanner::Outcome Pump::Impl::scan_copy(Scanner& scanner, std::string_view bytes) {
+    release_line.assign(bytes);
     release_line.push_back('\n');
     const std::size_t size = release_line.size();
     release_line.append(LineBlocks::padding, '\0');
-    Scanner& scanner = scanner_of(waiting.input);
     scanner.start(release_line.data(), size);
-    const Scanner::Outcome outcome = scanner.next();
+    return scanner.next();
+}
+
+Result<void> Pump::Impl::deliver_copy(const QueuedEvent& waiting) {
+    Scanner& scanner = scanner_of(waiting.input);
+    const Scanner::Outcome outcome = scan_copy(scanner, waiting.bytes);
     if (outcome == Scanner::Outcome::bad) {
         // It was an event when it came: an expression that libjq runs may have taken too long this time.
         const Event refused{waiting.bytes, waiting.time, waiting.position, nullptr};

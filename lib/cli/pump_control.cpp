@@ -41,15 +41,6 @@ Result<void> Pump::Impl::begin_control() {
     return output.flush();
 }
 
-Result<void> Pump::Impl::load_run_state() {
-    state_loaded = true;
-    if (!control->in_run()) return {};
-    auto saved = control->load_state(diagnostics.tool());
-    if (!saved) return pass_on(saved);
-    if (!*saved) return {};
-    return load_payload(**saved);
-}
-
 // What a source goes on with: everything the pump knows of its inputs.
 Result<std::string> Pump::Impl::places() {
     StateWriter writer;
@@ -94,6 +85,7 @@ Result<std::string> Pump::Impl::place_of(Input& input) {
 
 Result<void> Pump::Impl::read_places(StateReader& reader) {
     StateReader saved(reader.get_bytes());
+    resumed.clear();
     const std::string tool(saved.get_bytes());
     const std::string identity(saved.get_bytes());
     STREAM_TRY(saved.check("the inputs' places"));
@@ -462,18 +454,17 @@ Result<void> Pump::Impl::pass_barrier(std::uint64_t epoch, bool end, bool drain)
         if (end) control->lines.append_end(output.buffer(), epoch, drain);
         else control->lines.append_barrier(output.buffer(), epoch);
     }
-    const bool keeps = !plan.stateless || control->reads_itself();
-    auto payload = keeps ? state_payload() : Result<std::string>(std::string());
-    if (!payload) return pass_on(payload);
+    auto state = freeze_state(epoch);
+    if (!state) return pass_on(state);
     STREAM_TRY(flush());
     if (control->client != nullptr) {
         run::Message stats("stats");
         stats.set("events_in", position).set("events_out", sink.events_out()).set("late", late.count()).set("bad", bad.count());
-        stats.set("newest", newest == time_before_all ? std::string() : to_rfc3339(newest)).set("state_bytes", std::uint64_t{payload->size()});
+        stats.set("newest", newest == time_before_all ? std::string() : to_rfc3339(newest)).set("state_bytes", state->form == Control::Frozen::Form::whole ? std::uint64_t{state->payload.size()} : control->state_bytes());
         if (newest != time_before_all && watermark != time_before_all && watermark != time_after_all) stats.set("watermark_lag_ns", time_sub(newest, watermark));
         control->client->tell(stats);
     }
-    STREAM_TRY(control->save(epoch, *payload, diagnostics.tool(), end, end && drain));
+    STREAM_TRY(control->save(epoch, std::move(*state), end, end && drain));
     control->epoch = epoch;
     control->told_new = control->told_at_end = false;
     control->ended = control->ended || end;
@@ -506,6 +497,7 @@ void Pump::Impl::tell_at_end() {
 
 Result<void> Pump::Impl::serve_run() {
     if (control->client == nullptr || reading_whole) return {};
+    STREAM_TRY(control->failure());
     while (const auto request = control->client->next()) {
         if (request->kind == run::Request::Kind::committed) {
             STREAM_TRY(control->publish(request->epoch));
@@ -531,7 +523,7 @@ Result<void> Pump::Impl::finish_run() {
     STREAM_TRY(flush());
     for (;;) {
         STREAM_TRY(serve_run());
-        if (control->ended && (control->idle || !control->has_sinks() || control->published >= control->epoch)) return {};
+        if (control->ended && (control->idle || !control->has_sinks() || control->published >= control->epoch)) return control->settle();
         if (!control->ended) tell_at_end();
         const int fd = control->client->fd();
         if (wait_for(&fd, 1, -1, -1) == Woken::stop) return fail(ErrorKind::stopped, "stopped");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The pump's inside, for its own files: pump.cpp (events and batches), pump_merge.cpp (--merge),
-// pump_run.cpp (opening, state, the end and what is told).
+// pump_run.cpp (opening, the end and what is told), pump_state.cpp (state).
 #pragma once
 
 #include <ctime>
@@ -20,6 +20,7 @@
 #include "io/output.hpp"
 #include "io/spool_source.hpp"
 #include "log/log_source.hpp"
+#include "ops/journal.hpp"
 #include "state/snapshot.hpp"
 #include "state/spill_queue.hpp"
 
@@ -33,7 +34,7 @@ inline std::int64_t clock_ns(clockid_t id) {
 
 struct Pump::Impl {
     Impl(PumpPlan p, Operator& o, FieldSet& f, Diagnostics& d)
-        : plan(std::move(p)), op(o), fields(f), diagnostics(d), output(1, "stdout"), sink(output, late) {}
+        : plan(std::move(p)), journal(o), op(run::Environment::read().folder.empty() ? o : journal), fields(f), diagnostics(d), output(1, "stdout"), sink(output, late) {}
 
     struct Input {
         int index = 0;
@@ -71,6 +72,7 @@ struct Pump::Impl {
     };
 
     PumpPlan plan;
+    Journal journal;  // in a run, before the operator
     Operator& op;
     FieldSet& fields;
     Diagnostics& diagnostics;
@@ -137,7 +139,10 @@ struct Pump::Impl {
 
     Result<void> release();
 
-    // An event that waited: its bytes are looked at again.
+    // Looks at the bytes of an event again.
+    Scanner::Outcome scan_copy(Scanner& scanner, std::string_view bytes);
+
+    // An event that waited.
     Result<void> deliver_copy(const QueuedEvent& waiting);
 
     Result<void> take(Input& input, Event& event);
@@ -288,8 +293,18 @@ struct Pump::Impl {
     Result<void> load_state();
 
     Result<void> save_state();
-    Result<void> load_payload(std::string_view payload);
+
+    // --- what is saved (pump_state.cpp) --------------------------------------------------------
+
+    Result<void> save_pump(StateWriter& writer);
     Result<std::string> state_payload();
+    Result<std::string> changes_payload();
+    Result<Control::Frozen> freeze_state(std::uint64_t epoch);
+    bool knows_changes() const;
+    void track_changes(std::size_t most);
+    Result<void> load_pump(StateReader& reader);
+    Result<void> load_payload(std::string_view payload);
+    Result<void> load_changes(std::string_view payload);
 
     // Compiles the fields that are expressions.
     Result<void> compute_fields();

@@ -141,66 +141,11 @@ Result<void> Pump::Impl::load_state() {
     return load_payload(**loaded);
 }
 
-Result<void> Pump::Impl::load_payload(std::string_view payload) {
-    StateReader reader(payload);
-    if (is_controlled()) STREAM_TRY(read_places(reader));
-    newest = reader.get_i64();
-    watermark = reader.get_i64();
-    position = reader.get_u64();
-    const double now = reader.get_f64();
-    const std::string_view forms = reader.get_bytes();
-    const bool has_time = reader.get_u8() != 0;
-    STREAM_TRY(reader.check("the pump"));
-    // `now` is the first call's.
-    plan.expressions.now = now;
-    if (computed != nullptr && computed->uses_now()) STREAM_TRY(compute_fields());
-    if (!fields.load(forms)) return fail(ErrorKind::corrupt, "the saved state's fields cannot be read");
-    sink.set_newest(newest);
-    if (has_time != event_time.has_value()) return fail(ErrorKind::corrupt, "the saved state's event time cannot be read");
-    if (has_time) STREAM_TRY(event_time->restore(reader));
-    for (std::size_t i = 0; i < merged_times.size(); ++i) {
-        joined_newest.push_back(reader.get_i64());
-        const std::string_view its = reader.get_bytes();
-        if (is_joined() && !fields_of(static_cast<int>(i)).load(its)) return fail(ErrorKind::corrupt, "the saved state's fields cannot be read");
-        STREAM_TRY(merged_times[i].restore(reader));
-    }
-    if (queue != nullptr) STREAM_TRY(queue->restore(reader));
-    STREAM_TRY(op.restore(reader));
-    STREAM_TRY(reader.check("the operator"));
-    if (!reader.at_end()) return fail(ErrorKind::corrupt, "the saved state is longer than it should be");
-    fields_judged = true;
-    return {};
-}
-
 Result<void> Pump::Impl::save_state() {
     if (plan.state_dir.empty()) return {};
     auto payload = state_payload();
     if (!payload) return pass_on(payload);
     return save_snapshot(plan.state_dir, snapshot_header(), *payload);
-}
-
-Result<std::string> Pump::Impl::state_payload() {
-    StateWriter writer;
-    if (is_controlled()) {
-        auto where = places();
-        if (!where) return where;
-        writer.put_bytes(*where);
-    }
-    writer.put_i64(newest);
-    writer.put_i64(watermark);
-    writer.put_u64(position);
-    writer.put_f64(plan.expressions.now);
-    writer.put_bytes(fields.save());
-    writer.put_u8(event_time ? 1 : 0);
-    if (event_time) event_time->snapshot(writer);
-    for (std::size_t i = 0; i < merged_times.size(); ++i) {
-        writer.put_i64(i < inputs.size() ? inputs[i]->newest : time_before_all);
-        writer.put_bytes(is_joined() ? plan.joined[i].fields->save() : std::string());
-        merged_times[i].snapshot(writer);
-    }
-    if (queue != nullptr) queue->snapshot(writer);
-    op.snapshot(writer);
-    return writer.take();
 }
 
 Result<void> Pump::Impl::compute_fields() {

@@ -222,7 +222,7 @@ std::size_t Dedupe::memory_used() const {
     return 0;
 }
 
-void Dedupe::snapshot(StateWriter& writer) const {
+void Dedupe::put_head(StateWriter& writer) const {
     writer.put_u8(state_version);
     writer.put_u8(static_cast<std::uint8_t>(mode_));
     writer.put_raw(options_.secret.data(), options_.secret.size());
@@ -230,6 +230,28 @@ void Dedupe::snapshot(StateWriter& writer) const {
     writer.put_varint(written_);
     writer.put_varint(repeats_);
     writer.put_varint(late_);
+}
+
+// Sets that only grow, and shrink by the watermark alone.
+bool Dedupe::track_changes() {
+    if (exact_) exact_->track_changes();
+    if (timed_) timed_->track_changes();
+    return exact_ || timed_;
+}
+
+void Dedupe::snapshot_changes(StateWriter& writer) {
+    put_head(writer);
+    if (exact_) exact_->snapshot_changes(writer);
+    if (timed_) timed_->snapshot_changes(writer);
+}
+
+bool Dedupe::holds_files() const {
+    const auto spilled = [](const auto& set) { return set && set->spilled_bytes() > 0; };
+    return spilled(exact_) || spilled(timed_) || spilled(keep_last_) || spilled(summaries_);
+}
+
+void Dedupe::snapshot(StateWriter& writer) const {
+    put_head(writer);
     if (exact_) exact_->snapshot(writer);
     if (timed_) timed_->snapshot(writer);
     if (bloom_) bloom_->snapshot(writer);

@@ -73,9 +73,14 @@ public:
 
     void snapshot(StateWriter& writer) const override;
     Result<void> restore(StateReader& reader) override;
+    bool track_changes() override;
+    void snapshot_changes(StateWriter& writer) override;
+    Result<void> restore_changes(StateReader& reader) override { return restore(reader); }
+    bool holds_files() const override;
     void append_stats(std::string& out) const override;
 
 private:
+    void put_head(StateWriter& writer) const;
     enum class Mode : std::uint8_t { exact, exact_within, approx, approx_within, keep_last, summary };
     static Mode mode_of(const DedupeOptions& options);
     void make_state();

@@ -91,6 +91,20 @@ public:
         return {};
     }
 
+    // Notes from here on what changes, so that a large state need not be saved whole each time. False: it cannot, and
+    // whoever saves has to write down what the operator is told (ops/journal.hpp).
+    virtual bool track_changes() { return false; }
+    // What changed since track_changes() or the last snapshot_changes(); into an operator in the state of that moment.
+    virtual void snapshot_changes(StateWriter& writer) { (void)writer; }
+    virtual Result<void> restore_changes(StateReader& reader) {
+        (void)reader;
+        return {};
+    }
+
+    // Whether part of the state lies in files that later calls change: a process that has a copy of our memory would
+    // read them wrong.
+    virtual bool holds_files() const { return false; }
+
     // Something to be told once at the end of the input, on stderr; empty if there is nothing.
     virtual std::string closing_remark() const { return {}; }
     // Counters for --stats, as `,"name":value` text; documented in the tool's man page.

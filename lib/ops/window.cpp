@@ -196,6 +196,15 @@ public:
         left_ = reader.get_u64();
         return inner_.restore(reader);
     }
+    bool track_changes() override { return inner_.track_changes(); }
+    void snapshot_changes(StateWriter& writer) override {
+        writer.put_u64(left_);
+        inner_.snapshot_changes(writer);
+    }
+    Result<void> restore_changes(StateReader& reader) override {
+        left_ = reader.get_u64();
+        return inner_.restore_changes(reader);
+    }
     std::string closing_remark() const override {
         if (left_ == 0) return {};
         return std::to_string(left_) +

@@ -132,9 +132,13 @@ void Client::listen() {
         else continue;
         const std::lock_guard<std::mutex> guard(mutex_);
         requests_.push_back(request);
-        const std::uint64_t one = 1;
-        [[maybe_unused]] const auto n = ::write(wake_.get(), &one, sizeof one);
+        wake();
     }
+}
+
+void Client::wake() {
+    const std::uint64_t one = 1;
+    [[maybe_unused]] const auto n = ::write(wake_.get(), &one, sizeof one);
 }
 
 bool Client::has_request() const {

@@ -79,6 +79,8 @@ public:
     bool has_request() const;
     std::optional<Request> next();
 
+    // From any thread: makes fd() readable, though nothing was asked.
+    void wake();
     // From any thread.
     void tell(const Message& message);
     // The last word: how and why it ends. `end`: all that was asked of it is done.

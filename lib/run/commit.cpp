@@ -3,6 +3,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <charconv>
+
 #include "base/base64.hpp"
 #include "base/crc32c.hpp"
 #include "base/text.hpp"
@@ -27,6 +30,23 @@ std::string encode(const Commit& commit) {
     for (const StagedFile& file : commit.files) out += to_message(file).encode() + "\n";
     for (const SinkMark& mark : commit.marks) out += Message("sink").set("name", mark.name).set("target", in_base64(mark.target)).encode() + "\n";
     return out + Message("end").set("crc", std::uint64_t{crc32c(out)}).encode() + "\n";
+}
+
+bool is_file_name(const std::string& name) { return name.find('/') == std::string::npos; }
+
+// FILE LENGTH CRC; a name may have spaces in it.
+std::optional<StateFile> state_file_of(std::string_view line) {
+    const std::size_t last = line.rfind(' ');
+    if (last == std::string_view::npos || last == 0) return std::nullopt;
+    const std::size_t middle = line.rfind(' ', last - 1);
+    if (middle == std::string_view::npos || middle == 0) return std::nullopt;
+    StateFile file{std::string(line.substr(0, middle)), 0, 0};
+    const auto number = [](std::string_view text, auto& into) {
+        const auto parsed = std::from_chars(text.data(), text.data() + text.size(), into);
+        return parsed.ec == std::errc() && parsed.ptr == text.data() + text.size();
+    };
+    if (!is_file_name(file.file) || !number(line.substr(middle + 1, last - middle - 1), file.length) || !number(line.substr(last + 1), file.crc)) return std::nullopt;
+    return file;
 }
 
 struct Reader {
@@ -63,11 +83,18 @@ struct Reader {
 
 }  // namespace
 
+bool SavedState::has_file(const std::string& one) const {
+    return file == one || std::any_of(changes.begin(), changes.end(), [&](const StateFile& change) { return change.file == one; });
+}
+
 Message to_message(const SavedState& state) {
     Message message("state");
     message.set("name", state.name);
     if (state.file.empty()) message.set("bytes", in_base64(state.bytes));
     else message.set("file", state.file).set("length", state.length).set("crc", std::uint64_t{state.crc});
+    std::string changes;
+    for (const StateFile& one : state.changes) changes += fmt::format("{}{} {} {}", changes.empty() ? "" : "\n", one.file, one.length, one.crc);
+    if (!changes.empty()) message.set("changes", changes);
     if (state.ended) message.flag("ended", true);
     return message;
 }
@@ -81,15 +108,23 @@ Message to_message(const StagedFile& file) {
 std::optional<SavedState> saved_state_of(const Message& message) {
     auto bytes = decode_base64(message.text("bytes"));
     SavedState state{message.text("name"), {}, message.text("file"), message.number("length"), static_cast<std::uint32_t>(message.number("crc")), message.flag("ended")};
-    if (!bytes || state.file.find('/') != std::string::npos) return std::nullopt;
+    if (!bytes || !is_file_name(state.file)) return std::nullopt;
     state.bytes = std::move(*bytes);
+    const std::string changes = message.text("changes");
+    for (std::size_t at = 0; at < changes.size();) {
+        const std::size_t end = std::min(changes.find('\n', at), changes.size());
+        auto one = state_file_of(std::string_view(changes).substr(at, end - at));
+        if (!one || state.file.empty()) return std::nullopt;
+        state.changes.push_back(std::move(*one));
+        at = end + 1;
+    }
     return state;
 }
 
 std::optional<StagedFile> staged_file_of(const Message& message) {
     auto target = decode_base64(message.text("target"));
     StagedFile file{message.text("name"), {}, message.text("file"), message.number("base"), message.number("length"), static_cast<std::uint32_t>(message.number("crc"))};
-    if (!target || file.file.find('/') != std::string::npos) return std::nullopt;
+    if (!target || !is_file_name(file.file)) return std::nullopt;
     file.target = std::move(*target);
     return file;
 }

@@ -13,7 +13,15 @@
 
 namespace stream::run {
 
-// The state of one operator, as of the epoch: its bytes where there are few, else a file in state/.
+// A file in state/.
+struct StateFile {
+    std::string file;
+    std::uint64_t length = 0;
+    std::uint32_t crc = 0;  // CRC-32C of the file
+};
+
+// The state of one operator, as of the epoch: its bytes where there are few, else a file in state/, and what changed
+// since, oldest first.
 struct SavedState {
     std::string name;          // of the operator
     std::string bytes;         // empty where there is a file
@@ -21,6 +29,9 @@ struct SavedState {
     std::uint64_t length = 0;  // of the file
     std::uint32_t crc = 0;     // CRC-32C of the file
     bool ended = false;        // nothing more comes from it: its inputs have ended for good
+    std::vector<StateFile> changes{};
+
+    bool has_file(const std::string& one) const;
 };
 
 // What a file gets of an epoch: `length` bytes of a file in staged/, from the place `base` on.

@@ -23,6 +23,12 @@ constexpr DurationNs step_width(DurationNs within, DurationNs times) {
 template <unsigned Words>
 constexpr std::size_t entry_bytes = 16 + 8 * Words;
 
+template <unsigned Words, class Entry>
+void append_entry(std::string& out, const Entry& entry) {
+    const std::uint64_t words[4] = {entry.hash.low, entry.hash.high, static_cast<std::uint64_t>(entry.time), entry.value};
+    out.append(reinterpret_cast<const char*>(words), entry_bytes<Words>);
+}
+
 }  // namespace
 
 template <unsigned Words>
@@ -142,7 +148,28 @@ Result<void> KeySet<Words>::add(const Entry& entry) {
     if (!table_.has_room(shard)) [[unlikely]]
         STREAM_TRY(make_room(shard));
     table_.insert(entry);
+    if (tracks_) append_entry<Words>(noted_, entry);
     return {};
+}
+
+template <unsigned Words>
+void KeySet<Words>::track_changes() requires(Words < 2) {
+    tracks_ = true;
+    noted_.clear();
+}
+
+// In the form of a whole set.
+template <unsigned Words>
+void KeySet<Words>::snapshot_changes(StateWriter& writer) requires(Words < 2) {
+    writer.put_u8(state_version);
+    writer.put_u8(Words);
+    writer.put_i64(cutoff_);
+    if (!noted_.empty()) {
+        writer.put_varint(noted_.size() / entry_bytes<Words>);
+        writer.put_raw(noted_.data(), noted_.size());
+    }
+    writer.put_varint(0);
+    noted_ = std::string();
 }
 
 template <unsigned Words>
@@ -221,9 +248,7 @@ void KeySet<Words>::snapshot(StateWriter& writer) const {
     };
     const auto put = [&](const auto& entry) {
         if (Words > 0 && entry.time < cutoff_) return;
-        const std::uint64_t words[4] = {entry.hash.low, entry.hash.high,
-                                        static_cast<std::uint64_t>(entry.time), entry.value};
-        block.append(reinterpret_cast<const char*>(words), entry_bytes<Words>);
+        append_entry<Words>(block, entry);
         if (block.size() >= block_entries * entry_bytes<Words>) flush();
     };
     if (disk_) {

@@ -80,6 +80,11 @@ public:
     // Into an empty set with the same `within`.
     Result<void> restore(StateReader& reader);
 
+    // From here on entries that are added are noted; what was noted since, and into a set in the state of that moment.
+    void track_changes() requires(Words < 2);
+    void snapshot_changes(StateWriter& writer) requires(Words < 2);
+    Result<void> restore_changes(StateReader& reader) requires(Words < 2) { return restore(reader); }
+
 private:
     template <class Use>
     bool find_in_table(const Hash128& hash, TimeNs time, Use&& use) const;
@@ -100,6 +105,8 @@ private:
     TimeNs cutoff_ = time_before_all;
     TimeNs swept_to_ = time_before_all;
     std::size_t next_sweep_ = 0;
+    bool tracks_ = false;
+    std::string noted_;  // entries as a snapshot has them
 
     // Times for which one look is enough, and its step.
     mutable TimeNs step_begin_ = 0;

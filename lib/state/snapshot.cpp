@@ -123,8 +123,7 @@ void encode_frame(ZstdCompressor& compressor, std::uint32_t header_crc, std::uin
     std::memcpy(out.data(), head.data(), frame_header_size);
 }
 
-Result<SavedFile> write_contents(int fd, const std::string& path, const SnapshotHeader& header,
-                                 std::string_view payload) {
+Result<SavedFile> write_contents(const SnapshotHeader& header, std::string_view payload, const SnapshotSink& write) {
     ZstdCompressor compressor(compression_level);
 
     const std::uint64_t frames = (payload.size() + frame_raw_max - 1) / frame_raw_max;
@@ -135,8 +134,7 @@ Result<SavedFile> write_contents(int fd, const std::string& path, const Snapshot
     const auto append = [&]() -> Result<void> {
         saved.crc32c = crc32c_extend(saved.crc32c, bytes);
         saved.bytes += bytes.size();
-        if (!write_full(fd, bytes)) return system_failure("write state file", path, errno);
-        return {};
+        return write(bytes);
     };
     STREAM_TRY(append());
     for (std::uint32_t index = 0; index < frames; ++index) {
@@ -159,19 +157,18 @@ Result<SavedFile> write_contents(int fd, const std::string& path, const Snapshot
 // Reads exactly what is asked for, at an offset known to lie inside the file.
 class FileReader {
 public:
-    FileReader(int fd, const std::string& path) : fd_(fd), path_(path) {}
+    FileReader(const SnapshotReadAt& read_at, const std::string& path) : read_at_(read_at), path_(path) {}
 
     Result<void> read(std::uint64_t at, std::size_t size, std::string& into) const {
         into.resize(size);
-        const auto got = pread_full(fd_, into, at);
-        if (got < 0) return system_failure("read state file", path_, errno);
-        if (static_cast<std::size_t>(got) < size)
-            return damaged(path_, "it became shorter while it was read");
+        auto got = read_at_(into, at);
+        if (!got) return pass_on(got);
+        if (*got < size) return damaged(path_, "it became shorter while it was read");
         return {};
     }
 
 private:
-    int fd_;
+    const SnapshotReadAt& read_at_;
     const std::string& path_;
 };
 
@@ -331,12 +328,18 @@ void remove_leftovers(const std::string& folder) {
 
 }  // namespace
 
+Result<SavedFile> write_snapshot(const SnapshotHeader& header, std::string_view payload, const SnapshotSink& write) {
+    return write_contents(header, payload, write);
+}
+
 Result<SavedFile> write_snapshot_file(const std::string& path, const SnapshotHeader& header,
                                       std::string_view payload) {
     std::string temporary = path + std::string(temporary_mark) + "XXXXXX";
     OwnedFd fd(::mkostemp(temporary.data(), O_CLOEXEC));  // O_EXCL and mode 0600 are its nature
     if (!fd.is_open()) return system_failure("make state file", temporary, errno);
-    auto saved = write_contents(fd.get(), temporary, header, payload);
+    auto saved = write_contents(header, payload, [&](std::string_view bytes) -> Result<void> {
+        return write_full(fd.get(), bytes) ? Result<void>{} : system_failure("write state file", temporary, errno);
+    });
     int error = 0;
     if (saved) {
         if (::fsync(fd.get()) != 0) error = errno;
@@ -360,8 +363,16 @@ Result<std::string> read_snapshot_file(const std::string& path, const SnapshotHe
     if (!S_ISREG(status.st_mode)) {
         return fail(ErrorKind::corrupt, fmt::format("{} is no state file of streamutils", quoted_name(path)));
     }
-    const auto size = static_cast<std::uint64_t>(status.st_size);
-    const FileReader file(fd.get(), path);
+    const auto read_at = [&](std::span<char> into, std::uint64_t at) -> Result<std::size_t> {
+        const auto got = pread_full(fd.get(), into, at);
+        if (got < 0) return system_failure("read state file", path, errno);
+        return static_cast<std::size_t>(got);
+    };
+    return read_snapshot(path, static_cast<std::uint64_t>(status.st_size), read_at, expected);
+}
+
+Result<std::string> read_snapshot(const std::string& path, std::uint64_t size, const SnapshotReadAt& read_at, const SnapshotHeader& expected) {
+    const FileReader file(read_at, path);
     auto header = read_header(file, size, path);
     if (!header) return pass_on(header);
     auto frames = read_frames(file, size, *header, path);

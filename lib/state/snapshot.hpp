@@ -6,7 +6,9 @@
 #include "base/error.hpp"
 
 #include <cstdint>
+#include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -36,6 +38,13 @@ Result<SavedFile> write_snapshot_file(const std::string& path, const SnapshotHea
 // ErrorKind::usage: sound, but another tool's, name's or arguments', or of a format version that this
 // program cannot read. ErrorKind::io: cannot be opened or read.
 Result<std::string> read_snapshot_file(const std::string& path, const SnapshotHeader& expected);
+
+// The same bytes, for files that are written and read another way: `write` is given them in order; `read_at` answers
+// as many as there are, up to into.size(). `path` is for messages.
+using SnapshotSink = std::function<Result<void>(std::string_view)>;
+using SnapshotReadAt = std::function<Result<std::size_t>(std::span<char> into, std::uint64_t at)>;
+Result<SavedFile> write_snapshot(const SnapshotHeader& header, std::string_view payload, const SnapshotSink& write);
+Result<std::string> read_snapshot(const std::string& path, std::uint64_t size, const SnapshotReadAt& read_at, const SnapshotHeader& expected);
 
 // The state of one tool in a folder of its own (--state DIR), file `state`. save makes the folder
 // (mode 0700) if it is not there. load answers nothing if nothing was saved yet, and removes temporary

@@ -25,6 +25,7 @@ constexpr std::size_t runs_merged = 32;         // the shortest, when there are 
 constexpr std::size_t memory_least = 16 << 10;  // less would make a run of each event
 constexpr std::uint64_t punch_step = 1 << 20;
 constexpr std::uint8_t state_version = 1;
+constexpr std::size_t change_overhead = 48;  // of an event that is noted, at most
 
 struct Entry {
     TimeNs time = 0;
@@ -132,6 +133,23 @@ struct Run {
     std::uint64_t left() const { return size - reader.begins_at(); }
     std::uint64_t on_disk() const { return size - punched; }
 };
+
+void put_event(StateWriter& writer, const EventOrder& order, std::string_view bytes) {
+    writer.put_i64(order.time);
+    writer.put_varint(order.input);
+    writer.put_varint(order.position);
+    writer.put_bytes(bytes);
+}
+
+Result<QueuedEvent> get_event(StateReader& reader) {
+    QueuedEvent event;
+    event.time = reader.get_i64();
+    event.input = static_cast<std::uint32_t>(reader.get_varint());
+    event.position = reader.get_varint();
+    event.bytes = reader.get_bytes();
+    STREAM_TRY(reader.check("waiting events"));
+    return event;
+}
 
 bool run_after(const std::unique_ptr<Run>& a, const std::unique_ptr<Run>& b) {
     return b->reader.order() < a->reader.order();
@@ -392,8 +410,59 @@ struct SpillQueue::Impl {
 SpillQueue::SpillQueue(SpillLimits limits) : impl_(std::make_unique<Impl>(std::move(limits))) {}
 SpillQueue::~SpillQueue() = default;
 
-Result<void> SpillQueue::push(const QueuedEvent& event) { return impl_->push(event); }
-Result<QueuedEvent> SpillQueue::pop() { return impl_->pop(); }
+Result<void> SpillQueue::push(const QueuedEvent& event) {
+    if (knows_changes() && room_for(event.bytes.size() + change_overhead)) {
+        changes_.put_varint(gone_);
+        put_event(changes_, {event.time, event.input, event.position}, event.bytes);
+        gone_ = 0;
+    }
+    return impl_->push(event);
+}
+
+Result<QueuedEvent> SpillQueue::pop() {
+    ++gone_;
+    return impl_->pop();
+}
+
+bool SpillQueue::room_for(std::size_t bytes) {
+    overflown_ = changes_.bytes().size() + bytes > limit_;
+    if (overflown_) changes_ = StateWriter();
+    return !overflown_;
+}
+
+void SpillQueue::track(std::size_t limit) {
+    tracking_ = true;
+    overflown_ = false;
+    limit_ = limit;
+    gone_ = 0;
+    changes_ = StateWriter();
+}
+
+// Each event with how many had gone before it, and at last how many went after the last.
+void SpillQueue::snapshot_changes(StateWriter& writer) {
+    STREAM_CHECK(knows_changes());
+    changes_.put_varint(gone_);
+    writer.put_bytes(changes_.bytes());
+    track(limit_);
+}
+
+Result<void> SpillQueue::restore_changes(StateReader& reader) {
+    StateReader changes(reader.get_bytes());
+    STREAM_TRY(reader.check("waiting events"));
+    for (;;) {
+        const std::uint64_t gone = changes.get_varint();
+        STREAM_TRY(changes.check("waiting events"));
+        if (gone > size()) return fail(ErrorKind::corrupt, "the saved state of waiting events takes more than there are");
+        for (std::uint64_t i = 0; i < gone; ++i) {
+            auto taken = pop();
+            if (!taken) return pass_on(taken);
+        }
+        if (changes.at_end()) return {};
+        auto event = get_event(changes);
+        if (!event) return pass_on(event);
+        STREAM_TRY(push(*event));
+    }
+}
 bool SpillQueue::empty() const { return impl_->least_source == Impl::no_source; }
 std::uint64_t SpillQueue::size() const { return impl_->size(); }
 TimeNs SpillQueue::min_time() const { return empty() ? time_after_all : impl_->least.time; }
@@ -411,12 +480,7 @@ std::uint64_t SpillQueue::spilled_bytes() const { return impl_->on_disk(); }
 void SpillQueue::snapshot(StateWriter& writer) const {
     writer.put_u8(state_version);
     writer.put_varint(impl_->size());
-    const auto put = [&](const EventOrder& order, std::string_view bytes) {
-        writer.put_i64(order.time);
-        writer.put_varint(order.input);
-        writer.put_varint(order.position);
-        writer.put_bytes(bytes);
-    };
+    const auto put = [&](const EventOrder& order, std::string_view bytes) { put_event(writer, order, bytes); };
     std::vector<std::unique_ptr<RunReader>> readers;
     for (const auto& run : impl_->runs) {
         readers.push_back(
@@ -449,13 +513,9 @@ Result<void> SpillQueue::restore(StateReader& reader) {
     if (version != state_version)
         return fail(ErrorKind::corrupt, "the saved state of waiting events has another form");
     for (std::uint64_t i = 0; i < count; ++i) {
-        QueuedEvent event;
-        event.time = reader.get_i64();
-        event.input = static_cast<std::uint32_t>(reader.get_varint());
-        event.position = reader.get_varint();
-        event.bytes = reader.get_bytes();
-        STREAM_TRY(reader.check("waiting events"));
-        STREAM_TRY(push(event));
+        auto event = get_event(reader);
+        if (!event) return pass_on(event);
+        STREAM_TRY(push(*event));
     }
     return {};
 }

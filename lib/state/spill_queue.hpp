@@ -50,7 +50,22 @@ public:
     void snapshot(StateWriter& writer) const;
     Result<void> restore(StateReader& reader);
 
+    // From here on it is noted what comes and how many go, in `limit` bytes at most: past it the changes are no longer
+    // known, and the queue has to be saved whole.
+    void track(std::size_t limit);
+    bool knows_changes() const { return tracking_ && !overflown_; }
+    // What changed since track() or the last call; into a queue in the state of that moment.
+    void snapshot_changes(StateWriter& writer);
+    Result<void> restore_changes(StateReader& reader);
+
 private:
+    bool room_for(std::size_t bytes);
+
+    bool tracking_ = false;
+    bool overflown_ = false;
+    std::size_t limit_ = 0;
+    std::uint64_t gone_ = 0;  // since the last event in changes_
+    StateWriter changes_;
     struct Impl;
     std::unique_ptr<Impl> impl_;
 };

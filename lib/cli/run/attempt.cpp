@@ -172,10 +172,14 @@ void Attempt::keep_offset() const {
 
 // Files of states that the new commit does not list.
 Result<void> Attempt::drop_states(const run::Commit& commit) {
+    const auto drop = [&](const std::string& file) -> Result<void> {
+        const auto lists = [&](const run::SavedState& state) { return state.has_file(file); };
+        if (file.empty() || std::any_of(commit.states.begin(), commit.states.end(), lists)) return {};
+        return real_file_system().remove(folder_.path() + "/state/" + file);
+    };
     for (const run::SavedState& old : coordinator_->last().states) {
-        const auto is_same = [&](const run::SavedState& state) { return state.file == old.file; };
-        if (old.file.empty() || std::any_of(commit.states.begin(), commit.states.end(), is_same)) continue;
-        STREAM_TRY(real_file_system().remove(folder_.path() + "/state/" + old.file));
+        STREAM_TRY(drop(old.file));
+        for (const run::StateFile& change : old.changes) STREAM_TRY(drop(change.file));
     }
     return {};
 }

@@ -42,7 +42,7 @@ Result<void> sweep_states(const RunFolder& folder, const run::Commit& commit) {
     if (!names) return pass_on(names);
     if (!*names) return {};
     for (const std::string& name : **names) {
-        const bool used = std::any_of(commit.states.begin(), commit.states.end(), [&](const run::SavedState& state) { return state.file == name; });
+        const bool used = std::any_of(commit.states.begin(), commit.states.end(), [&](const run::SavedState& state) { return state.has_file(name); });
         if (!used) STREAM_TRY(files.remove(folder.path() + "/state/" + name));
     }
     return {};

@@ -110,6 +110,7 @@ Result<void> FixedWindows::on_event(int, const Event& event, Sink& sink) {
         take_back(groups.size() > groups_before);
         return added;
     }
+    if (tracks_) groups.note(group);
     if (all_) {
         newest_ = std::max(newest_, event.time);
     } else if (found_anew) {

@@ -30,6 +30,9 @@ public:
     Result<void> on_end(Sink& sink) override;
     void snapshot(StateWriter& writer) const override;
     Result<void> restore(StateReader& reader) override;
+    bool track_changes() override;
+    void snapshot_changes(StateWriter& writer) override;
+    Result<void> restore_changes(StateReader& reader) override;
     void append_stats(std::string& out) const override;
 
 private:
@@ -43,8 +46,10 @@ private:
     };
     // What was written of a window that is closed but not for good, or of an open one with --every.
     struct Window {
-        std::map<std::string, History, std::less<>> groups;
+        using Histories = std::map<std::string, History, std::less<>>;
+        Histories groups;
         bool closed = false;
+        std::vector<Histories::value_type*> noted;  // changed since the state was saved
     };
     using Windows = std::map<TimeNs, Window>;
     struct Row {
@@ -99,6 +104,15 @@ private:
     bool is_forgotten(std::string_view key, TimeNs start) const;
     bool knows_keys_before(TimeNs start) const;
     Bounds bounds_of(TimeNs start) const;
+    void note(Window& window, Window::Histories::value_type& group) const {
+        if (!tracks_ || group.second.is_noted) return;
+        group.second.is_noted = true;
+        window.noted.push_back(&group);
+    }
+    void put_times(StateWriter& writer) const;
+    void get_times(StateReader& reader);
+    Result<void> restore_panes(StateReader& reader);
+    void drop_pane(TimeNs start);
     bool keeps_history() const { return options_.has_revisions() || options_.changes; }
 
     WindowOptions options_;
@@ -134,6 +148,7 @@ private:
     std::uint64_t filled_rows_ = 0;
 
     std::size_t used_ = 0;  // bytes, for --memory
+    bool tracks_ = false;
     std::string scratch_;
 };
 

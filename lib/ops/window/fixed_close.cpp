@@ -143,19 +143,23 @@ void FixedWindows::drop_panes(TimeNs now) {
         const auto first = panes_.begin();
         const TimeNs last_window = grid_.last_window_starting_by(first->first);
         if (time_add(grid_.window_end(last_window), options_.allowed_lateness_ns) > now) break;
-        Pane& pane = *first->second;
-        carry(first->first, pane);
-        std::size_t freed = pane_cost + pane.groups.memory();
-        if (plan_.has_heap()) {
-            for (std::size_t i = 0; i < pane.groups.size(); ++i)
-                freed += plan_.heap_bytes(pane.groups.at(i).states());
-        }
-        for (const auto& [key, time] : pane.last) freed += cost_of_key(key);
-        used_ -= freed;
-        if (pane_ == &pane) pane_ = nullptr;
-        pane_index_.erase(first->first);
-        panes_.erase(first);
+        carry(first->first, *first->second);
+        drop_pane(first->first);
     }
+}
+
+void FixedWindows::drop_pane(TimeNs start) {
+    const auto place = panes_.find(start);
+    Pane& pane = *place->second;
+    std::size_t freed = pane_cost + pane.groups.memory();
+    if (plan_.has_heap()) {
+        for (std::size_t i = 0; i < pane.groups.size(); ++i) freed += plan_.heap_bytes(pane.groups.at(i).states());
+    }
+    for (const auto& [key, time] : pane.last) freed += cost_of_key(key);
+    used_ -= freed;
+    if (pane_ == &pane) pane_ = nullptr;
+    pane_index_.erase(start);
+    panes_.erase(place);
 }
 
 void FixedWindows::plan_next() {

@@ -193,8 +193,10 @@ void FixedWindows::delete_rows_but(const Bounds& bounds, const std::vector<Row>&
     HashSet<std::string_view> there;
     for (const Row& row : rows) there.insert(row.key);
     std::vector<std::pair<std::string_view, History*>> gone;
-    for (auto& [key, history] : window->second.groups) {
-        if (!history.last.empty() && !there.contains(key)) gone.emplace_back(key, &history);
+    for (auto& group : window->second.groups) {
+        if (group.second.last.empty() || there.contains(group.first)) continue;
+        gone.emplace_back(group.first, &group.second);
+        note(window->second, group);
     }
     std::sort(gone.begin(), gone.end(),
               [](const auto& a, const auto& b) { return Keys::compare(a.first, b.first) < 0; });
@@ -213,7 +215,8 @@ Result<void> FixedWindows::write_row(const Bounds& bounds, const Row& row, Sink&
         results_.write(sink, bounds, std::move(core), nullptr, writing.is_final);
         return {};
     }
-    auto& groups = windows_[bounds.start].groups;
+    Window& window = windows_[bounds.start];
+    auto& groups = window.groups;
     auto found = groups.find(row.key);
     if (found == groups.end()) {
         found = groups.emplace(std::string(row.key), History{}).first;
@@ -222,6 +225,7 @@ Result<void> FixedWindows::write_row(const Bounds& bounds, const Row& row, Sink&
     History& history = found->second;
     if (writing.only_changed && history.last == core) return {};
     used_ -= history.last.size();
+    note(window, *found);
     results_.write(sink, bounds, std::move(core), &history, writing.is_final);
     used_ += history.last.size();
     return {};

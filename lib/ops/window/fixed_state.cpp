@@ -6,13 +6,27 @@
 
 namespace stream {
 
-void FixedWindows::snapshot(StateWriter& writer) const {
+void FixedWindows::put_times(StateWriter& writer) const {
     for (const TimeNs time :
          {watermark_, newest_, newest_pane_, next_start_, after_closed_, fill_only_until_, next_tick_}) {
         writer.put_i64(time);
     }
     writer.put_u8(static_cast<std::uint8_t>((has_next_ ? 1 : 0) | (has_closed_ ? 2 : 0)));
-    const auto put_times = [&](const KeyMap<TimeNs>& map) {
+}
+
+void FixedWindows::get_times(StateReader& reader) {
+    for (TimeNs* time : {&watermark_, &newest_, &newest_pane_, &next_start_, &after_closed_,
+                         &fill_only_until_, &next_tick_}) {
+        *time = reader.get_i64();
+    }
+    const std::uint8_t flags = reader.get_u8();
+    has_next_ = (flags & 1) != 0;
+    has_closed_ = (flags & 2) != 0;
+}
+
+void FixedWindows::snapshot(StateWriter& writer) const {
+    put_times(writer);
+    const auto put_all = [&](const KeyMap<TimeNs>& map) {
         writer.put_varint(map.size());
         for (const auto& [key, time] : map) {
             writer.put_bytes(key);
@@ -23,7 +37,7 @@ void FixedWindows::snapshot(StateWriter& writer) const {
     for (const auto& [start, pane] : panes_) {
         writer.put_i64(start);
         pane->groups.snapshot(writer);
-        put_times(pane->last);
+        put_all(pane->last);
     }
     writer.put_varint(windows_.size());
     for (const auto& [start, window] : windows_) {
@@ -49,19 +63,13 @@ void FixedWindows::snapshot(StateWriter& writer) const {
         put_values(values);
     }
     put_values(carried_);
-    put_times(known_);
+    put_all(known_);
 }
 
 Result<void> FixedWindows::restore(StateReader& reader) {
-    for (TimeNs* time : {&watermark_, &newest_, &newest_pane_, &next_start_, &after_closed_,
-                         &fill_only_until_, &next_tick_}) {
-        *time = reader.get_i64();
-    }
-    const std::uint8_t flags = reader.get_u8();
-    has_next_ = (flags & 1) != 0;
-    has_closed_ = (flags & 2) != 0;
+    get_times(reader);
     const auto more = [&](std::uint64_t& left) { return reader.ok() && left > 0 && left-- > 0; };
-    const auto get_times = [&](KeyMap<TimeNs>& map) {
+    const auto get_all = [&](KeyMap<TimeNs>& map) {
         for (std::uint64_t left = reader.get_varint(); more(left);) {
             const std::string key(reader.get_bytes());
             if (map.try_emplace(key, reader.get_i64()).second) used_ += cost_of_key(key);
@@ -72,7 +80,7 @@ Result<void> FixedWindows::restore(StateReader& reader) {
         const std::size_t before = pane.groups.memory();
         STREAM_TRY(pane.groups.restore(reader, used_));
         used_ += pane.groups.memory() - before;
-        get_times(pane.last);
+        get_all(pane.last);
     }
     for (std::uint64_t left = reader.get_varint(); more(left);) {
         Window& window = windows_[reader.get_i64()];
@@ -96,7 +104,89 @@ Result<void> FixedWindows::restore(StateReader& reader) {
     };
     for (std::uint64_t left = reader.get_varint(); more(left);) get_values(closed_values_[reader.get_i64()]);
     get_values(carried_);
-    get_times(known_);
+    get_all(known_);
+    plan_next();
+    return reader.check("the windows");
+}
+
+// --- what changed ------------------------------------------------------------------------------
+
+// What is remembered between windows is not noted.
+bool FixedWindows::track_changes() {
+    tracks_ = !options_.fill && !options_.compare && !plan_.has_increase();
+    for (auto& [start, pane] : panes_) pane->groups.forget_noted();
+    for (auto& [start, window] : windows_) {
+        for (auto* group : window.noted) group->second.is_noted = false;
+        window.noted.clear();
+    }
+    return tracks_;
+}
+
+// All panes and windows there are, and of each the groups that changed.
+void FixedWindows::snapshot_changes(StateWriter& writer) {
+    put_times(writer);
+    writer.put_varint(panes_.size());
+    for (auto& [start, pane] : panes_) {
+        writer.put_i64(start);
+        pane->groups.snapshot_changes(writer);
+    }
+    writer.put_varint(windows_.size());
+    for (auto& [start, window] : windows_) {
+        writer.put_i64(start);
+        writer.put_u8(window.closed ? 1 : 0);
+        writer.put_varint(window.noted.size());
+        for (auto* group : window.noted) {
+            group->second.is_noted = false;
+            writer.put_bytes(group->first);
+            writer.put_varint(group->second.revision);
+            writer.put_bytes(group->second.last);
+        }
+        window.noted.clear();
+    }
+}
+
+Result<void> FixedWindows::restore_panes(StateReader& reader) {
+    HashSet<TimeNs> there;
+    for (std::uint64_t left = reader.get_varint(); reader.ok() && left > 0; --left) {
+        const TimeNs start = reader.get_i64();
+        there.insert(start);
+        Pane& pane = pane_at(start);
+        const std::size_t before = pane.groups.memory();
+        STREAM_TRY(pane.groups.restore_changes(reader, used_));
+        used_ += pane.groups.memory() - before;
+    }
+    std::vector<TimeNs> gone;
+    for (const auto& [start, pane] : panes_) {
+        if (!there.contains(start)) gone.push_back(start);
+    }
+    for (const TimeNs start : gone) drop_pane(start);
+    return reader.check("the windows");
+}
+
+Result<void> FixedWindows::restore_changes(StateReader& reader) {
+    get_times(reader);
+    STREAM_TRY(restore_panes(reader));
+    HashSet<TimeNs> there;
+    for (std::uint64_t left = reader.get_varint(); reader.ok() && left > 0; --left) {
+        const TimeNs start = reader.get_i64();
+        there.insert(start);
+        Window& window = windows_[start];
+        window.closed = reader.get_u8() != 0;
+        for (std::uint64_t groups = reader.get_varint(); reader.ok() && groups > 0; --groups) {
+            const std::string key(reader.get_bytes());
+            auto [found, is_new] = window.groups.try_emplace(key);
+            used_ += is_new ? cost_of_history(key) : 0;
+            used_ -= found->second.last.size();
+            found->second.revision = reader.get_varint();
+            found->second.last = reader.get_bytes();
+            used_ += found->second.last.size();
+        }
+    }
+    for (auto window = windows_.begin(); window != windows_.end();) {
+        const auto next = std::next(window);
+        if (!there.contains(window->first)) forget_window(window);
+        window = next;
+    }
     plan_next();
     return reader.check("the windows");
 }

@@ -106,7 +106,7 @@ Groups::Group& Groups::find_or_make(std::string_view key) {
         memory_ += chunk_groups * group_bytes_;
     }
     slots_[place] = std::uint64_t{high} << 32 | (count_ + 1);
-    Group* group = new (&at(count_)) Group{keep(key), static_cast<std::uint32_t>(key.size()), high};
+    Group* group = new (&at(count_)) Group{keep(key), static_cast<std::uint32_t>(key.size()) & 0x7fffffffu, 0, high};
     plan_.init(group->states());
     ++count_;
     return *group;
@@ -145,6 +145,36 @@ void Groups::snapshot(StateWriter& writer) const {
         writer.put_bytes(group.key());
         plan_.snapshot(group.states(), writer);
     }
+}
+
+void Groups::forget_noted() {
+    for (Group* group : noted_) group->is_noted = 0;
+    noted_.clear();
+}
+
+void Groups::snapshot_changes(StateWriter& writer) {
+    writer.put_varint(noted_.size());
+    for (const Group* group : noted_) {
+        writer.put_bytes(group->key());
+        plan_.snapshot(group->states(), writer);
+    }
+    forget_noted();
+}
+
+Result<void> Groups::restore_changes(StateReader& reader, std::size_t& heap) {
+    const std::uint64_t count = reader.get_varint();
+    for (std::uint64_t i = 0; i < count; ++i) {
+        const std::string_view key = reader.get_bytes();
+        STREAM_TRY(reader.check("a group"));
+        Group& group = find_or_make(key);
+        heap -= plan_.heap_bytes(group.states());
+        plan_.destroy(group.states());
+        plan_.init(group.states());
+        STREAM_TRY(plan_.restore(group.states(), reader));
+        heap += plan_.heap_bytes(group.states());
+        STREAM_TRY(reader.check("a group"));
+    }
+    return {};
 }
 
 Result<void> Groups::restore(StateReader& reader, std::size_t& heap) {

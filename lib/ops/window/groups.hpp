@@ -39,7 +39,8 @@ public:
 
     struct Group {
         const char* key_data;
-        std::uint32_t key_size;
+        std::uint32_t key_size : 31;
+        std::uint32_t is_noted : 1;  // it is among the changed ones
         std::uint32_t hash_high;
         std::string_view key() const { return {key_data, key_size}; }
         std::byte* states() { return reinterpret_cast<std::byte*>(this + 1); }
@@ -67,6 +68,16 @@ public:
     void snapshot(StateWriter& writer) const;
     Result<void> restore(StateReader& reader, std::size_t& heap);
 
+    // The groups noted since the last call, and back into groups in the state of that moment.
+    void note(Group& group) {
+        if (group.is_noted) return;
+        group.is_noted = 1;
+        noted_.push_back(&group);
+    }
+    void forget_noted();
+    void snapshot_changes(StateWriter& writer);
+    Result<void> restore_changes(StateReader& reader, std::size_t& heap);
+
 private:
     static constexpr std::size_t chunk_groups = 16;
     static constexpr std::size_t arena_block_max = 16 << 10;
@@ -86,6 +97,7 @@ private:
     std::size_t arena_used_ = 0;
     std::size_t arena_size_ = 0;
     std::size_t memory_ = 0;
+    std::vector<Group*> noted_;
 };
 
 }  // namespace stream

@@ -19,6 +19,7 @@ struct History {
     std::uint64_t revision = 0;  // of the last result; 0: none yet
     std::string
         last;  // its text without revision and final, and without its brace; empty: not in the table now
+    bool is_noted = false;  // it is among the changed ones
 };
 
 struct Bounds {

@@ -5,6 +5,7 @@
 #include "ops/dedupe.hpp"
 
 #include "json/canonical.hpp"
+#include "unit/ops/saved_chain.hpp"
 #include "unit/state/temp_folder.hpp"
 
 #include <fmt/format.h>
@@ -64,12 +65,12 @@ DedupeOptions options_by_id() {
     return options;
 }
 
-Result<void> feed(Dedupe& dedupe, const Input& in, Sink& sink, std::uint64_t position = 0) {
+Result<void> feed(Operator& dedupe, const Input& in, Sink& sink, std::uint64_t position = 0) {
     const Value value = in.key.empty() ? Value{} : value_of(in.key);
     return dedupe.on_event(0, Event{in.raw, in.time, position, &value}, sink);
 }
 
-void finish(Dedupe& dedupe, Sink& sink) {
+void finish(Operator& dedupe, Sink& sink) {
     ASSERT_TRUE(dedupe.on_watermark(time_after_all, sink));
     ASSERT_TRUE(dedupe.on_end(sink));
 }
@@ -362,13 +363,23 @@ std::vector<Input> make_events(const Dials& dials) {
 // Watermarks as the pump makes them: the highest time less the disorder; every `every` events.
 std::vector<std::string> run(const Dials& dials, const std::vector<Input>& events, int every, bool restarts) {
     auto dedupe = std::make_unique<Dedupe>(dials.options);
+    auto journal = std::make_unique<Journal>(*dedupe);
+    testing::SavedChain chain;
+    Value id;
+    const auto scan = [&](int, std::string_view raw, Event& event) {
+        event.raw = raw;
+        const std::size_t at = raw.find("\"id\":") + 5;
+        id = value_of(raw.substr(at, raw.size() - 1 - at));
+        event.values = &id;
+        return true;
+    };
     Collector sink;
     std::mt19937_64 random(dials.seed + 1);
     TimeNs highest = time_before_all;
     TimeNs watermark = time_before_all;
     std::uint64_t position = 0;
     for (const Input& event : events) {
-        const auto fed = feed(*dedupe, event, sink, position++);
+        const auto fed = feed(*journal, event, sink, position++);
         if (!fed) {
             ADD_FAILURE() << fed.error().message();
             return {};
@@ -376,22 +387,19 @@ std::vector<std::string> run(const Dials& dials, const std::vector<Input>& event
         highest = std::max(highest, event.time);
         if (position % static_cast<std::uint64_t>(every) == 0 && highest - dials.disorder > watermark) {
             watermark = highest - dials.disorder;
-            EXPECT_TRUE(dedupe->on_watermark(watermark, sink));
+            EXPECT_TRUE(journal->on_watermark(watermark, sink));
         }
         if (restarts && random() % 200 == 0) {
-            StateWriter writer;
-            dedupe->snapshot(writer);
+            chain.save(*journal);
             DedupeOptions options = dials.options;
             options.secret[5] = static_cast<unsigned char>(random());  // the state brings its own
             dedupe = std::make_unique<Dedupe>(options);
-            StateReader reader(writer.bytes());
-            const auto restored = dedupe->restore(reader);
-            EXPECT_TRUE(restored);
-            EXPECT_TRUE(reader.at_end());
+            journal = std::make_unique<Journal>(*dedupe);
+            chain.load(*journal, scan);
             position = 0;
         }
     }
-    finish(*dedupe, sink);
+    finish(*journal, sink);
     EXPECT_TRUE(sink.late_lines.empty());
     return sink.lines;
 }

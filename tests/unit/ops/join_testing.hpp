@@ -4,6 +4,7 @@
 
 #include "json/scanner.hpp"
 #include "ops/join.hpp"
+#include "unit/ops/saved_chain.hpp"
 #include "time/duration.hpp"
 
 #include <gtest/gtest.h>
@@ -131,11 +132,10 @@ public:
         const std::string bytes = writer.take();
         const std::string left = left_->save();
         const std::string right = right_->save();
+        chain_.save(*op_);
         make();
         if (!left_->load(left) || !right_->load(right)) throw std::runtime_error("fields");
-        StateReader reader(bytes);
-        must(op_->restore(reader));
-        EXPECT_TRUE(reader.at_end());
+        chain_.load(*op_, [this](int input, std::string_view text, Event& event) { return scan_again(input == 0 ? *left_scanner_ : *right_scanner_, line_, text, event); });
         // Saved at once again, it is the same.
         StateWriter again;
         op_->snapshot(again);
@@ -181,15 +181,16 @@ private:
             o.flat = options_.flat;
             o.memory = options_.memory;
             o.spill.folder = "/tmp";
-            op_ = must(make_interval_join(std::move(o), *left_, *right_));
+            made_ = must(make_interval_join(std::move(o), *left_, *right_));
         } else {
             TableJoinOptions o;
             o.type = options_.type;
             o.keys = keys;
             o.versions = options_.kind == Kind::versions;
             o.memory = options_.memory;
-            op_ = must(make_table_join(std::move(o), *left_, *right_));
+            made_ = must(make_table_join(std::move(o), *left_, *right_));
         }
+        op_ = std::make_unique<Journal>(*made_);
         left_scanner_ = std::make_unique<Scanner>(*left_);
         right_scanner_ = std::make_unique<Scanner>(*right_);
     }
@@ -218,7 +219,9 @@ private:
     bool restarts_;
     std::unique_ptr<FieldSet> left_;
     std::unique_ptr<FieldSet> right_;
-    std::unique_ptr<Operator> op_;
+    std::unique_ptr<Operator> made_;
+    std::unique_ptr<Journal> op_;
+    SavedChain chain_;
     std::unique_ptr<Scanner> left_scanner_;
     std::unique_ptr<Scanner> right_scanner_;
     std::string line_;

@@ -6,6 +6,7 @@
 #include "json/cursor.hpp"
 #include "ops/changes.hpp"
 #include "ops/table.hpp"
+#include "unit/ops/saved_chain.hpp"
 
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
@@ -38,7 +39,7 @@ inline std::vector<KeySpec> by(const std::string& text) { return must(parse_keys
 class Table final : public Sink {
 public:
     using Make = std::function<std::unique_ptr<Operator>()>;
-    explicit Table(Make make) : make_(std::move(make)), op_(make_()) {}
+    explicit Table(Make make) : make_(std::move(make)), made_(make_()), op_(std::make_unique<Journal>(*made_)) {}
 
     // The error's text; empty if there was none.
     std::string give(int input, const std::string& raw, TimeNs time = 0) {
@@ -57,15 +58,18 @@ public:
         StateWriter writer;
         op_->snapshot(writer);
         const std::string bytes = writer.take();
-        op_ = make_();
-        StateReader reader(bytes);
-        must(op_->restore(reader));
-        EXPECT_TRUE(reader.at_end());
+        chain_.save(*op_);
+        made_ = make_();
+        op_ = std::make_unique<Journal>(*made_);
+        chain_.load(*op_, [](int, std::string_view raw, Event& event) {
+            event.raw = raw;
+            return true;
+        });
         StateWriter again;
         op_->snapshot(again);
         EXPECT_EQ(again.bytes(), bytes);
     }
-    Operator& op() { return *op_; }
+    Operator& op() { return *made_; }
 
     void pass(const Event& event) override { lines_.emplace_back(event.raw); }
     std::string& begin() override { return line_; }
@@ -74,7 +78,9 @@ public:
 
 private:
     Make make_;
-    std::unique_ptr<Operator> op_;
+    std::unique_ptr<Operator> made_;
+    std::unique_ptr<Journal> op_;
+    SavedChain chain_;
     std::vector<std::string> lines_;
     std::string line_;
     std::uint64_t position_ = 0;

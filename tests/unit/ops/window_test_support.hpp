@@ -4,6 +4,7 @@
 
 #include "json/scanner.hpp"
 #include "ops/window.hpp"
+#include "unit/ops/saved_chain.hpp"
 #include "time/duration.hpp"
 #include "time/time_parser.hpp"
 
@@ -161,15 +162,11 @@ public:
     }
     // Stops, and goes on from the saved state.
     WindowDriver& restart() {
-        StateWriter writer;
-        op_->snapshot(writer);
+        chain_.save(*op_);
         const std::string fields = fields_->save();
-        const std::string bytes = writer.take();
         make();
         if (!fields_->load(fields)) throw std::runtime_error("fields");
-        StateReader reader(bytes);
-        must(op_->restore(reader));
-        EXPECT_TRUE(reader.at_end());
+        chain_.load(*op_, [this](int, std::string_view bytes, Event& event) { return scan_again(*scanner_, text_, bytes, event); });
         return *this;
     }
 
@@ -219,7 +216,8 @@ private:
         fields_ = std::make_unique<FieldSet>();
         WindowOptions options = window_options(line_);
         ordered_ = options.wants_order();
-        op_ = must(make_window(std::move(options), *fields_));
+        made_ = must(make_window(std::move(options), *fields_));
+        op_ = std::make_unique<Journal>(*made_);
         scanner_ = std::make_unique<Scanner>(*fields_);
     }
     void release() {
@@ -276,7 +274,9 @@ private:
 
     std::string line_;
     std::unique_ptr<FieldSet> fields_;
-    std::unique_ptr<Operator> op_;
+    std::unique_ptr<Operator> made_;
+    std::unique_ptr<Journal> op_;
+    SavedChain chain_;
     std::unique_ptr<Scanner> scanner_;
     std::string text_;
     bool ordered_ = false;

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+// State: what is saved of the pump and its operator, whole or as what changed, and back (docs/formats/state.md).
+#include "cli/pump_impl.hpp"
+
+#include <algorithm>
+
+namespace stream {
+
+namespace {
+constexpr std::size_t small = 16 << 10;  // a whole copy of so many bytes is no work
+constexpr std::size_t noted_min = 4 << 20;
+}  // namespace
+
+// --- out ---------------------------------------------------------------------------------------
+
+// Where the inputs are and what is known of them; what the events mean. Never large.
+Result<void> Pump::Impl::save_pump(StateWriter& writer) {
+    if (is_controlled()) {
+        auto where = places();
+        if (!where) return pass_on(where);
+        writer.put_bytes(*where);
+    }
+    writer.put_i64(newest);
+    writer.put_i64(watermark);
+    writer.put_u64(position);
+    writer.put_f64(plan.expressions.now);
+    writer.put_bytes(fields.save());
+    writer.put_u8(event_time ? 1 : 0);
+    if (event_time) event_time->snapshot(writer);
+    for (std::size_t i = 0; i < merged_times.size(); ++i) {
+        writer.put_i64(i < inputs.size() ? inputs[i]->newest : time_before_all);
+        writer.put_bytes(is_joined() ? plan.joined[i].fields->save() : std::string());
+        merged_times[i].snapshot(writer);
+    }
+    return {};
+}
+
+Result<std::string> Pump::Impl::state_payload() {
+    StateWriter writer;
+    STREAM_TRY(save_pump(writer));
+    if (queue != nullptr) queue->snapshot(writer);
+    op.snapshot(writer);
+    return writer.take();
+}
+
+Result<std::string> Pump::Impl::changes_payload() {
+    StateWriter own;
+    STREAM_TRY(save_pump(own));
+    StateWriter writer;
+    writer.put_bytes(own.bytes());
+    if (queue != nullptr) queue->snapshot_changes(writer);
+    journal.snapshot_changes(writer);
+    return writer.take();
+}
+
+bool Pump::Impl::knows_changes() const { return journal.knows_changes() && (queue == nullptr || queue->knows_changes()); }
+
+void Pump::Impl::track_changes(std::size_t most) {
+    journal.track(most);
+    if (queue != nullptr) queue->track(most);
+}
+
+// The state as it is now, at a barrier. Where it is large, what changed; else, and now and then, all of it.
+Result<Control::Frozen> Pump::Impl::freeze_state(std::uint64_t epoch) {
+    Control::Frozen frozen;
+    if (control->client == nullptr || (plan.stateless && !control->reads_itself())) return frozen;
+    STREAM_TRY(control->settle());
+    if (control->takes_changes() && knows_changes()) {
+        auto payload = changes_payload();
+        if (!payload) return pass_on(payload);
+        frozen.form = Control::Frozen::Form::changes;
+        frozen.payload = std::move(*payload);
+        return frozen;
+    }
+    const bool in_files = op.holds_files() || (queue != nullptr && queue->spilled_bytes() > 0);
+    if (control->is_large() && !in_files) {
+        auto beside = control->copy_beside(epoch, [this] { return state_payload(); });
+        if (!beside) return beside;
+        track_changes(control->changes_max());
+        return beside;
+    }
+    auto payload = state_payload();
+    if (!payload) return pass_on(payload);
+    if (payload->size() > small) track_changes(std::max(noted_min, payload->size()));
+    frozen.form = Control::Frozen::Form::whole;
+    frozen.payload = std::move(*payload);
+    return frozen;
+}
+
+// --- back --------------------------------------------------------------------------------------
+
+Result<void> Pump::Impl::load_pump(StateReader& reader) {
+    if (is_controlled()) STREAM_TRY(read_places(reader));
+    newest = reader.get_i64();
+    watermark = reader.get_i64();
+    position = reader.get_u64();
+    const double now = reader.get_f64();
+    const std::string_view forms = reader.get_bytes();
+    const bool has_time = reader.get_u8() != 0;
+    STREAM_TRY(reader.check("the pump"));
+    // `now` is the first call's.
+    plan.expressions.now = now;
+    if (computed != nullptr && computed->uses_now()) STREAM_TRY(compute_fields());
+    if (!fields.load(forms)) return fail(ErrorKind::corrupt, "the saved state's fields cannot be read");
+    sink.set_newest(newest);
+    if (has_time != event_time.has_value()) return fail(ErrorKind::corrupt, "the saved state's event time cannot be read");
+    if (has_time) STREAM_TRY(event_time->restore(reader));
+    joined_newest.clear();
+    for (std::size_t i = 0; i < merged_times.size(); ++i) {
+        joined_newest.push_back(reader.get_i64());
+        const std::string_view its = reader.get_bytes();
+        if (is_joined() && !fields_of(static_cast<int>(i)).load(its)) return fail(ErrorKind::corrupt, "the saved state's fields cannot be read");
+        STREAM_TRY(merged_times[i].restore(reader));
+    }
+    return {};
+}
+
+Result<void> Pump::Impl::load_payload(std::string_view payload) {
+    StateReader reader(payload);
+    STREAM_TRY(load_pump(reader));
+    if (queue != nullptr) STREAM_TRY(queue->restore(reader));
+    STREAM_TRY(op.restore(reader));
+    STREAM_TRY(reader.check("the operator"));
+    if (!reader.at_end()) return fail(ErrorKind::corrupt, "the saved state is longer than it should be");
+    fields_judged = true;
+    return {};
+}
+
+Result<void> Pump::Impl::load_changes(std::string_view payload) {
+    StateReader reader(payload);
+    StateReader own(reader.get_bytes());
+    STREAM_TRY(load_pump(own));
+    if (!own.at_end()) return fail(ErrorKind::corrupt, "the saved state is longer than it should be");
+    if (queue != nullptr) STREAM_TRY(queue->restore_changes(reader));
+    STREAM_TRY(journal.replay(reader, [this](int input, std::string_view bytes, Event& event) {
+        Scanner& scanner = scanner_of(static_cast<std::uint32_t>(input));
+        if (scan_copy(scanner, bytes) != Scanner::Outcome::event) return false;
+        event.raw = scanner.line();
+        event.values = scanner.values();
+        return true;
+    }));
+    STREAM_TRY(reader.check("the operator"));
+    if (!reader.at_end()) return fail(ErrorKind::corrupt, "the saved state is longer than it should be");
+    return {};
+}
+
+Result<void> Pump::Impl::load_run_state() {
+    state_loaded = true;
+    if (!control->in_run()) return {};
+    auto saved = control->load_state();
+    if (!saved) return pass_on(saved);
+    for (std::size_t i = 0; i < saved->size(); ++i) {
+        STREAM_TRY(i == 0 ? load_payload((*saved)[i]) : load_changes((*saved)[i]));
+        (*saved)[i] = std::string();
+    }
+    if (control->takes_changes()) track_changes(control->changes_max());
+    return {};
+}
+
+}  // namespace stream

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "run/state_files.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/crc32c.hpp"
+#include "base/text.hpp"
+#include "state/snapshot.hpp"
+
+namespace stream::run {
+
+namespace {
+
+constexpr std::uint64_t small_max = 16 << 10;    // a file that is simply written anew each time
+constexpr std::uint64_t large_min = 8 << 20;
+constexpr std::size_t changes_at_most = 64;      // files of changes
+constexpr std::size_t changes_bytes_min = 4 << 20;
+
+}  // namespace
+
+StateFiles::StateFiles(FileSystem& files, std::string folder, std::string tool, std::string name, std::uint64_t attempt, SavedState last)
+    : files_(files), folder_(std::move(folder) + "/state"), tool_(std::move(tool)), attempt_(attempt), state_(std::move(last)) {
+    state_.name = std::move(name);
+    for (const StateFile& change : state_.changes) changed_bytes_ += change.length;
+}
+
+std::uint64_t StateFiles::bytes() const { return state_.file.empty() ? state_.bytes.size() : state_.length + changed_bytes_; }
+
+bool StateFiles::takes_changes() const {
+    return !state_.file.empty() && state_.length > small_max && changed_bytes_ <= 2 * state_.length && state_.changes.size() < changes_at_most;
+}
+
+bool StateFiles::is_large() const { return bytes() >= large_min; }
+
+std::size_t StateFiles::changes_max() const { return std::max<std::size_t>(changes_bytes_min, 4 * static_cast<std::size_t>(state_.length)); }
+
+// --- reading -----------------------------------------------------------------------------------
+
+Result<std::string> StateFiles::read(const StateFile& wanted) const {
+    const std::string path = folder_ + "/" + wanted.file;
+    auto file = files_.open_if_there(path, Open::read);
+    if (!file) return pass_on(file);
+    if (*file == nullptr) return fail(ErrorKind::corrupt, path + " is missing, and the commit names it");
+    const auto other = [&] { return fail(ErrorKind::corrupt, path + " is not the file that the commit names"); };
+    auto size = (*file)->size();
+    if (!size) return pass_on(size);
+    if (*size != wanted.length) return other();
+    std::uint32_t crc = 0;
+    std::string block(1 << 20, '\0');
+    for (std::uint64_t at = 0; at < *size;) {
+        auto got = (*file)->read_at(block, at);
+        if (!got) return pass_on(got);
+        if (*got == 0) return other();
+        crc = crc32c_extend(crc, std::string_view(block).substr(0, *got));
+        at += *got;
+    }
+    if (crc != wanted.crc) return other();
+    return read_snapshot(path, *size, [&](std::span<char> into, std::uint64_t at) { return (*file)->read_at(into, at); }, {tool_, state_.name, ""});
+}
+
+Result<std::vector<std::string>> StateFiles::load() const {
+    std::vector<std::string> payloads;
+    if (state_.file.empty()) {
+        payloads.push_back(state_.bytes);
+        return payloads;
+    }
+    std::vector<StateFile> chain{{state_.file, state_.length, state_.crc}};
+    chain.insert(chain.end(), state_.changes.begin(), state_.changes.end());
+    for (const StateFile& one : chain) {
+        auto payload = read(one);
+        if (!payload) return pass_on(payload);
+        payloads.push_back(std::move(*payload));
+    }
+    return payloads;
+}
+
+// --- writing -----------------------------------------------------------------------------------
+
+Result<StateFile> StateFiles::write(std::uint64_t epoch, std::string_view payload) const {
+    const std::string name = fmt::format("{}.{}.{}", state_.name, epoch, attempt_);
+    const std::string path = folder_ + "/" + name;
+    auto file = files_.open(path, Open::create_new);
+    if (!file) return pass_on(file);
+    std::uint64_t at = 0;
+    auto saved = write_snapshot({tool_, state_.name, ""}, payload, [&](std::string_view bytes) -> Result<void> {
+        STREAM_TRY((*file)->write_at(bytes, at));
+        at += bytes.size();
+        return {};
+    });
+    if (!saved) return pass_on(saved);
+    STREAM_TRY((*file)->sync());
+    STREAM_TRY((*file)->close());
+    STREAM_TRY(files_.sync_folder(folder_));
+    return StateFile{name, saved->bytes, saved->crc32c};
+}
+
+SavedState StateFiles::take_whole(StateFile file) {
+    state_.bytes.clear();
+    state_.file = std::move(file.file);
+    state_.length = file.length;
+    state_.crc = file.crc;
+    state_.changes.clear();
+    changed_bytes_ = 0;
+    return state_;
+}
+
+Result<SavedState> StateFiles::save_whole(std::uint64_t epoch, std::string_view payload) {
+    if (payload.size() > inline_max) {
+        auto file = write(epoch, payload);
+        if (!file) return pass_on(file);
+        return take_whole(std::move(*file));
+    }
+    take_whole({});
+    state_.bytes = payload;
+    return state_;
+}
+
+Result<SavedState> StateFiles::save_changes(std::uint64_t epoch, std::string_view payload) {
+    auto file = write(epoch, payload);
+    if (!file) return pass_on(file);
+    changed_bytes_ += file->length;
+    state_.changes.push_back(std::move(*file));
+    return state_;
+}
+
+}  // namespace stream::run

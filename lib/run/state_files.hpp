@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// The state of one operator across the epochs of a run: a whole copy of it, and what changed since, each in a file of
+// DIR/state (docs/formats/run.md). A small one is a whole copy each time, in the commit itself.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.hpp"
+#include "io/file_system.hpp"
+#include "run/commit.hpp"
+
+namespace stream::run {
+
+class StateFiles {
+public:
+    static constexpr std::size_t inline_max = 4096;  // a whole copy of so many bytes is in the commit itself
+
+    // `last`: what the commit says, nothing where there is none.
+    StateFiles(FileSystem& files, std::string folder, std::string tool, std::string name, std::uint64_t attempt, SavedState last);
+
+    // The payloads that the last commit names, the whole copy first. ErrorKind::corrupt: not what was committed.
+    Result<std::vector<std::string>> load() const;
+
+    // Whether the next may be what changed: while a whole copy is worth more than what was written since.
+    bool takes_changes() const;
+    // Whether a whole copy is so large that its making is felt.
+    bool is_large() const;
+    // How many bytes of changes are worth noting between two epochs.
+    std::size_t changes_max() const;
+
+    // Makes an epoch's state durable; what is said is what belongs into the commit. One call after the other; the
+    // numbers grow. A file that no commit names is left to whoever sweeps the folder. On any thread.
+    Result<SavedState> save_whole(std::uint64_t epoch, std::string_view payload);
+    Result<SavedState> save_changes(std::uint64_t epoch, std::string_view payload);
+
+    // A whole copy that another process of ours makes: it writes, and the chain takes what it wrote.
+    Result<StateFile> write(std::uint64_t epoch, std::string_view payload) const;
+    SavedState take_whole(StateFile file);
+
+    std::uint64_t bytes() const;  // of all files
+
+private:
+    Result<std::string> read(const StateFile& file) const;
+
+    FileSystem& files_;
+    std::string folder_;  // DIR/state
+    std::string tool_;
+    std::uint64_t attempt_;
+    SavedState state_;
+    std::uint64_t changed_bytes_ = 0;
+};
+
+}  // namespace stream::run
