@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "run/message.hpp"
 
+#include <fmt/format.h>
+
 #include <charconv>
 
 #include "json/canonical.hpp"
@@ -45,6 +47,11 @@ Message& Message::flag(std::string_view name, bool value) {
     return *this;
 }
 
+Message& Message::real(std::string_view name, double value) {
+    slot(name).value = fmt::format("{:.1f}", value);
+    return *this;
+}
+
 std::string Message::text(std::string_view name) const {
     const Member* member = find(name);
     return member != nullptr && member->quoted ? member->value : std::string();
@@ -74,6 +81,11 @@ std::int64_t Message::signed_number(std::string_view name) const {
 bool Message::flag(std::string_view name) const {
     const Member* member = find(name);
     return member != nullptr && !member->quoted && member->value == "true";
+}
+
+double Message::real(std::string_view name) const {
+    const Member* member = find(name);
+    return member != nullptr && !member->quoted ? number_of<double>(member->value) : 0;
 }
 
 std::string Message::encode() const {

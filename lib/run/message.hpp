@@ -23,11 +23,14 @@ public:
     Message& set(std::string_view name, std::uint64_t number);
     Message& set(std::string_view name, std::int64_t number);
     Message& flag(std::string_view name, bool value);
+    // With one digit behind the point.
+    Message& real(std::string_view name, double value);
 
     std::string text(std::string_view name) const;  // empty where there is none
     std::uint64_t number(std::string_view name) const;
     std::int64_t signed_number(std::string_view name) const;
     bool flag(std::string_view name) const;
+    double real(std::string_view name) const;
     bool has(std::string_view name) const { return find(name) != nullptr; }
 
     // One line without its end.
