@@ -98,7 +98,7 @@ std::optional<Message> Coordinator::hello(std::uint64_t id, const Message& messa
         if (std::find(member.sinks.begin(), member.sinks.end(), file.name) == member.sinks.end()) continue;
         world_.send(id, to_message(file));
     }
-    world_.send(id, Message("go"));
+    member.waits = true;
     member.published = last_.epoch;
     members_.emplace(id, std::move(member));
     heard_ = true;
@@ -156,7 +156,6 @@ std::optional<Message> Coordinator::changed_pipeline() const {
 bool Coordinator::all_sinks_are_there(std::uint64_t sinks, std::int64_t now_ns) {
     constexpr std::int64_t soon_ns = 200'000'000;
     constexpr std::int64_t long_ns = 5'000'000'000;
-    if (std::exchange(heard_, false)) heard_at_ns_ = now_ns;
     if (sinks < *options_.sinks) return false;
     const bool missing = last_.epoch > 0 && changed_pipeline().has_value();
     const std::int64_t wait = last_.epoch == 0 ? soon_ns : missing ? long_ns : 0;
@@ -165,23 +164,53 @@ bool Coordinator::all_sinks_are_there(std::uint64_t sinks, std::int64_t now_ns) 
     return false;
 }
 
-Result<void> Coordinator::look_whether_complete(std::int64_t now_ns) {
-    if (complete_ || failure_ || members_.empty()) return {};
+std::string Coordinator::by_arrival() const {
+    std::string names;
+    for (const auto& [id, member] : members_) {
+        for (const std::string& option : member.by_arrival) names += (names.empty() ? "" : ", ") + member.tool + " " + option;
+    }
+    return names;
+}
+
+// Who has joined begins once all are there: a pipeline that is refused has read and said nothing. Where nobody has come
+// for a moment they begin without: a writer may wait for one of them to open a named pipe. With `sinks` nobody knows who
+// else comes.
+void Coordinator::let_begin(std::int64_t now_ns) {
+    constexpr std::int64_t moment_ns = 200'000'000;
+    const bool any = std::any_of(members_.begin(), members_.end(), [](const auto& entry) { return entry.second.waits; });
+    if (!any || failure_) return;
+    if (!complete_ && !options_.sinks && now_ns - heard_at_ns_ < moment_ns) {
+        due_ns_ = heard_at_ns_ + moment_ns;
+        return;
+    }
+    if (!complete_ && !options_.sinks) due_ns_ = -1;
+    for (auto& [id, member] : members_) {
+        if (std::exchange(member.waits, false)) world_.send(id, Message("go"));
+    }
+}
+
+void Coordinator::look_whether_complete(std::int64_t now_ns) {
+    if (std::exchange(heard_, false)) heard_at_ns_ = now_ns;
+    if (complete_ || failure_ || members_.empty()) return;
     bool any_source = false;
     std::uint64_t sinks = stdout_takes_part() ? 1 : 0;
     for (const auto& [id, member] : members_) {
         any_source = any_source || member.is_source;
         sinks += member.sinks.size();
     }
-    if (!any_source) return {};
-    if (options_.sinks ? !all_sinks_are_there(sinks, now_ns) : !open_ends().empty()) return {};
+    if (!any_source) return;
+    if (options_.sinks ? !all_sinks_are_there(sinks, now_ns) : !open_ends().empty()) return;
     if (const auto changed = changed_pipeline()) {
         fail({static_cast<int>(changed->number("status")), false, "", changed->text("why") + "\n" + changed->text("hint")});
-        return {};
+        return;
+    }
+    if (options_.strict && !by_arrival().empty()) {
+        fail({static_cast<int>(status_usage), false, "", "--strict: the result depends on when events arrive: " + by_arrival()});
+        return;
     }
     complete_ = true;
     asked_at_ns_ = now_ns;
-    return {};
+    return;
 }
 
 Result<void> Coordinator::take(std::uint64_t id, const Message& message) {
@@ -287,7 +316,7 @@ void Coordinator::ask(std::int64_t now_ns) {
     }
 }
 
-Result<void> Coordinator::commit_if_done(std::int64_t now_ns) {
+Result<void> Coordinator::commit_if_done() {
     if (asked_ == 0 || !everybody_is_done()) return {};
     next_.epoch = asked_;
     next_.attempt = options_.attempt;
@@ -295,7 +324,6 @@ Result<void> Coordinator::commit_if_done(std::int64_t now_ns) {
     STREAM_TRY(world_.commit(next_));
     last_ = next_;
     asked_ = 0;
-    committed_at_ns_ = now_ns;
     ++commits_;
     for (const auto& [id, member] : members_) {
         if (!member.sinks.empty() && !member.gone) world_.send(id, Message("committed").set("epoch", last_.epoch));
@@ -307,11 +335,33 @@ Result<void> Coordinator::commit_if_done(std::int64_t now_ns) {
 }
 
 Result<void> Coordinator::step(std::int64_t now_ns) {
-    STREAM_TRY(look_whether_complete(now_ns));
+    look_whether_complete(now_ns);
+    let_begin(now_ns);
     if (!complete_ || failure_) return {};
-    STREAM_TRY(commit_if_done(now_ns));
+    STREAM_TRY(commit_if_done());
     if (asked_ == 0 && everybody_has_published()) ask(now_ns);
     return {};
+}
+
+std::vector<std::uint64_t> Coordinator::in_order() const {
+    std::vector<std::uint64_t> order;
+    std::set<std::uint64_t> unwritten;  // pipes whose writer is not in `order` yet
+    for (const auto& [id, member] : members_) unwritten.insert(member.pipes_out.begin(), member.pipes_out.end());
+    std::set<std::uint64_t> left;
+    for (const auto& [id, member] : members_) left.insert(id);
+    while (!left.empty()) {
+        // One whose inputs are all written; in a circle, any.
+        const auto is_next = [&](std::uint64_t id) {
+            const auto& in = members_.at(id).pipes_in;
+            return std::none_of(in.begin(), in.end(), [&](std::uint64_t pipe) { return unwritten.count(pipe) > 0; });
+        };
+        auto next = std::find_if(left.begin(), left.end(), is_next);
+        if (next == left.end()) next = left.begin();
+        for (const std::uint64_t pipe : members_.at(*next).pipes_out) unwritten.erase(pipe);
+        order.push_back(*next);
+        left.erase(next);
+    }
+    return order;
 }
 
 bool Coordinator::is_over() const {

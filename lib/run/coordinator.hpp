@@ -39,6 +39,7 @@ struct Member {
     bool ended = false;      // it has passed $end on: what it did counts for every later epoch too
     std::uint64_t published = 0;
     bool gone = false;
+    bool waits = false;      // for the others, before it begins
     std::optional<Message> bye;
     std::optional<Message> stats;
 
@@ -50,6 +51,7 @@ struct CoordinatorOptions {
     bool once = false;
     bool drain = false;
     std::optional<std::uint64_t> sinks;  // not the pipes, but so many sinks say that all are there
+    bool strict = false;                 // none whose result depends on when events arrive
     std::uint64_t stdout_pipe = 0;       // inode of the pipe that stream-run reads
     std::string key;
     std::uint64_t attempt = 0;
@@ -93,22 +95,26 @@ public:
     void stop() { stopping_ = true; }
 
     bool is_complete() const { return complete_; }
+    // The options by which the result depends on when events arrive, with their tools.
+    std::string by_arrival() const;
     // Pipe ends that nobody has told of.
     std::vector<std::uint64_t> open_ends() const;
     // Everything is committed, published and said.
     bool is_over() const;
     const std::optional<Failure>& failure() const { return failure_; }
     const std::map<std::uint64_t, Member>& members() const { return members_; }
+    // Their ids, writers in front of their readers.
+    std::vector<std::uint64_t> in_order() const;
     const Commit& last() const { return last_; }
-    std::int64_t committed_at_ns() const { return committed_at_ns_; }
     std::uint64_t commits() const { return commits_; }
 
 private:
-    Result<void> look_whether_complete(std::int64_t now_ns);
+    void look_whether_complete(std::int64_t now_ns);
+    void let_begin(std::int64_t now_ns);
     std::optional<Message> changed_pipeline() const;
     bool all_sinks_are_there(std::uint64_t sinks, std::int64_t now_ns);
     void ask(std::int64_t now_ns);
-    Result<void> commit_if_done(std::int64_t now_ns);
+    Result<void> commit_if_done();
     bool everybody_is_done() const;
     bool everybody_has_published() const;
     bool stdout_takes_part() const;
@@ -128,7 +134,6 @@ private:
     std::int64_t heard_at_ns_ = 0;
     bool stopping_ = false;
     std::int64_t asked_at_ns_ = 0;
-    std::int64_t committed_at_ns_ = 0;
     std::int64_t due_ns_ = -1;
     std::uint64_t commits_ = 0;
     std::uint64_t stdout_done_ = 0;

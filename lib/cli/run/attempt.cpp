@@ -15,10 +15,11 @@
 #include <cstdlib>
 #include <cstring>
 #include <ctime>
+#include <iterator>
+#include <span>
 #include <vector>
 
 #include "base/text.hpp"
-#include "cli/dead_letters.hpp"
 #include "cli/exit_status.hpp"
 #include "cli/signals.hpp"
 #include "io/file_system.hpp"
@@ -28,13 +29,6 @@ namespace stream {
 namespace {
 
 constexpr std::int64_t second_ns = 1'000'000'000;
-constexpr const char* stdout_name = "stdout";
-
-std::int64_t steady_ns() {
-    timespec now{};
-    ::clock_gettime(CLOCK_MONOTONIC, &now);
-    return std::int64_t{now.tv_sec} * second_ns + now.tv_nsec;
-}
 
 std::string new_key() { return fmt::format("{:016x}{:016x}", real_file_system().random(), real_file_system().random()); }
 
@@ -43,21 +37,21 @@ std::uint64_t inode_of(int fd) {
     return ::fstat(fd, &status) == 0 ? static_cast<std::uint64_t>(status.st_ino) : 0;
 }
 
-std::string real_path(const std::string& path) {
-    char* whole = ::realpath(path.c_str(), nullptr);
-    std::string found = whole != nullptr ? whole : path;
-    std::free(whole);
-    return found;
+// What is the same at the next try, and needs somebody to look: a FILE that is not there or may not be read.
+bool is_lasting(const std::string& why) {
+    constexpr int lasting[] = {ENOENT, ENOTDIR, EISDIR, EACCES, EPERM, ELOOP, ENAMETOOLONG, EROFS};
+    return std::any_of(std::begin(lasting), std::end(lasting), [&](int number) { return why.ends_with(": " + system_message(number)); });
 }
 
 }  // namespace
 
-Attempt::Attempt(const RunOptions& options, RunFolder& folder, const run::Commit& last, Diagnostics& diagnostics)
-    : options_(options), folder_(folder), diagnostics_(diagnostics), key_(new_key()), lines_(key_), last_(last) {
+Attempt::Attempt(const RunOptions& options, RunFolder& folder, const run::Commit& last, RunWatch& watch, Diagnostics& diagnostics)
+    : options_(options), folder_(folder), watch_(watch), diagnostics_(diagnostics), key_(new_key()), lines_(key_), last_(last) {
     last_.run = folder.file().run;
 }
 
 Attempt::~Attempt() {
+    watch_.attempt_ends();
     if (pid_ <= 0) return;
     kill_attempt(folder_.path());
     if (shell_status_ < 0) ::waitpid(pid_, nullptr, 0);
@@ -73,35 +67,8 @@ Result<void> Attempt::begin() {
         if (!made) return pass_on(made);
     }
     STREAM_TRY(files.sync_folder(folder_.path()));
-    std::optional<run::StagedFile> committed;
-    for (const run::StagedFile& file : last_.files) {
-        if (file.name == stdout_name) committed = file;
-    }
-    struct stat status {};
-    const bool to_file = !options_.output.empty() || (::fstat(1, &status) == 0 && S_ISREG(status.st_mode));
-    if (to_file) {
-        const std::string path = options_.output.empty() ? "/proc/self/fd/1" : options_.output;
-        if (!options_.output.empty()) {
-            auto there = open_for_append(path);
-            if (!there) return pass_on(there);
-            STREAM_TRY((*there)->close());
-        }
-        auto sink = run::FileSink::open(files, folder_.path(), stdout_name, real_path(path), folder_.file().attempt, committed);
-        if (!sink) return pass_on(sink);
-        sink_ = std::move(*sink);
-    } else {
-        auto sink = run::FileSink::open_stream(files, folder_.path(), stdout_name, folder_.file().attempt, committed, [](std::string_view bytes) -> Result<void> {
-            if (write_full(1, bytes)) return {};
-            if (errno == EPIPE) return fail(ErrorKind::closed, "the reader went away");
-            return system_failure("write", "stdout", errno);
-        });
-        if (!sink) return pass_on(sink);
-        sink_ = std::move(*sink);
-    }
+    STREAM_TRY(open_sink());
     keep_offset();
-    auto listening = run::listen_in(folder_.path());
-    if (!listening) return pass_on(listening);
-    listening_ = std::move(*listening);
     return start_pipeline();
 }
 
@@ -116,6 +83,7 @@ Result<void> Attempt::start_pipeline() {
     how.once = options_.once;
     how.drain = options_.drain;
     how.sinks = options_.sinks;
+    how.strict = options_.strict;
     how.stdout_pipe = inode_of(stdout_.get());
     how.key = key_;
     how.attempt = folder_.file().attempt;
@@ -127,6 +95,7 @@ Result<void> Attempt::start_pipeline() {
     };
     world.commit = [this](const run::Commit& commit) -> Result<void> {
         STREAM_TRY(run::write_commit(real_file_system(), folder_.path(), commit));
+        watch_.committed(commit);
         return drop_states(commit);
     };
     world.publish_stdout = [this](std::uint64_t) -> Result<void> {
@@ -135,6 +104,7 @@ Result<void> Attempt::start_pipeline() {
         return {};
     };
     coordinator_ = std::make_unique<run::Coordinator>(how, last_, std::move(world));
+    watch_.attempt_begins([this] { return tools(); });
 
     // Before the fork: nothing may be allocated behind it.
     const std::string key = key_;
@@ -165,11 +135,6 @@ Result<void> Attempt::start_pipeline() {
     return {};
 }
 
-// Our stdout is a file: the next command of the shell writes behind what we wrote.
-void Attempt::keep_offset() const {
-    if (options_.output.empty() && sink_->is_file()) ::lseek(1, static_cast<off_t>(sink_->published_end()), SEEK_SET);
-}
-
 // Files of states that the new commit does not list.
 Result<void> Attempt::drop_states(const run::Commit& commit) {
     const auto drop = [&](const std::string& file) -> Result<void> {
@@ -187,7 +152,7 @@ Result<void> Attempt::drop_states(const run::Commit& commit) {
 // --- what comes --------------------------------------------------------------------------------
 
 Result<void> Attempt::accept_one() {
-    auto channel = run::accept_from(listening_.get());
+    auto channel = run::accept_from(watch_.door());
     if (!channel) return {};
     const std::uint64_t id = next_id_++;
     channels_.emplace(id, std::move(*channel));
@@ -195,19 +160,29 @@ Result<void> Attempt::accept_one() {
     return {};
 }
 
-void Attempt::send_status(run::Channel& channel) const {
-    run::Message head("run");
-    head.set("run", last_.run).set("attempt", folder_.file().attempt).set("epoch", coordinator_->last().epoch);
-    head.set("committed_ago_ns", coordinator_->commits() > 0 ? steady_ns() - coordinator_->committed_at_ns() : std::int64_t{-1});
-    head.set("staged_bytes", sink_->bytes_staged());
-    channel.send(head);
-    for (const auto& [id, member] : coordinator_->members()) {
+RunWatch::Tools Attempt::tools() const {
+    RunWatch::Tools tools;
+    tools.staged_bytes = sink_->bytes_staged();
+    tools.complete = coordinator_->is_complete();
+    const std::int64_t now = steady_ns();
+    for (const std::uint64_t id : coordinator_->in_order()) {
+        const run::Member& member = coordinator_->members().at(id);
         run::Message line = member.stats ? *member.stats : run::Message("stats");
         line.set("tool", member.tool).set("name", member.name).set("arguments", member.arguments).set("pid", member.pid);
         line.set("epoch", member.done).flag("gone", member.gone);
-        channel.send(line);
+        if (const auto said = said_.find(id); said != said_.end()) {
+            if (said->second.done_ns > 0) line.set("epoch_ago_ns", now - said->second.done_ns);
+            if (const auto rates = said->second.pace.rates(now)) line.real("events_in_per_s", rates->in).real("events_out_per_s", rates->out);
+        }
+        tools.lines.push_back(std::move(line));
     }
-    channel.send(run::Message("end"));
+    return tools;
+}
+
+void Attempt::heard(std::uint64_t id, const run::Message& message) {
+    const std::string kind = message.kind();
+    if (kind == "done") said_[id].done_ns = steady_ns();
+    else if (kind == "stats") said_[id].pace.heard(message.number("events_in"), message.number("events_out"), steady_ns());
 }
 
 Result<void> Attempt::receive(std::uint64_t id) {
@@ -224,10 +199,11 @@ Result<void> Attempt::receive(std::uint64_t id) {
         }
         if (unnamed_.count(id) == 0) {
             STREAM_TRY(coordinator_->take(id, message));
+            heard(id, message);
             continue;
         }
         if (message.kind() == "status") {
-            send_status(found->second);
+            watch_.answer(found->second);
             channels_.erase(found);
             unnamed_.erase(id);
             return {};
@@ -247,65 +223,23 @@ Result<void> Attempt::receive(std::uint64_t id) {
     }
 }
 
-// What no tool wrote goes to stderr: only what lies between control lines is of an epoch.
-Result<void> Attempt::take_stdout_line(std::string_view line) {
-    const auto control = lines_.read(line);
-    if (control && control->kind == ControlLine::Kind::stream) {
-        if (stdout_began_) return fail(ErrorKind::usage, "two commands write to the run's stdout: a second first line, of " + control->text);
-        stdout_began_ = true;
-        return {};
-    }
-    if (!stdout_began_) {
-        write_full(2, std::string(line) + "\n");
-        return {};
-    }
-    if (!control) {
-        STREAM_TRY(sink_->append(line));
-        return sink_->append("\n");
-    }
-    if (control->kind == ControlLine::Kind::watermark) return {};
-    const bool end = control->kind == ControlLine::Kind::end;
-    if (control->epoch == coordinator_->last().epoch) return coordinator_->stdout_barrier(control->epoch, std::nullopt, end);
-    auto staged = sink_->prepare(control->epoch);
-    if (!staged) return pass_on(staged);
-    return coordinator_->stdout_barrier(control->epoch, *staged, end);
-}
-
-Result<void> Attempt::read_stdout() {
-    std::string bytes(256 << 10, '\0');
-    const ssize_t got = ::read(stdout_.get(), bytes.data(), bytes.size());
-    if (got < 0) return errno == EINTR || errno == EAGAIN ? Result<void>{} : system_failure("read", "the pipeline's stdout", errno);
-    if (got == 0) {
-        stdout_.reset();
-        return {};
-    }
-    std::string_view rest(bytes.data(), static_cast<std::size_t>(got));
-    for (std::size_t end = rest.find('\n'); end != std::string_view::npos; end = rest.find('\n')) {
-        line_ += rest.substr(0, end);
-        STREAM_TRY(take_stdout_line(line_));
-        line_.clear();
-        rest.remove_prefix(end + 1);
-    }
-    line_ += rest;
-    return {};
-}
-
 // --- what is looked at now and then ------------------------------------------------------------
+
+// The pipeline is what the run's state is of, or a new one: now it may be written down as the run's.
+Result<void> Attempt::accepted() {
+    accepted_ = true;
+    const std::string names = coordinator_->by_arrival();
+    if (!names.empty()) diagnostics_.say("the result depends on when events arrive: " + names);
+    RunFile file = folder_.file();
+    if (file.pipeline == pipeline_of(options_)) return {};
+    diagnostics_.say("the pipeline was edited since epoch " + std::to_string(last_.epoch) + "; sources, states and sinks are compared by name");
+    file.pipeline = pipeline_of(options_);
+    return folder_.write(file);
+}
 
 // Pipe ends that no tool holds.
 Result<void> Attempt::look_at_topology(std::int64_t now_ns) {
-    if (coordinator_->is_complete()) {
-        if (told_by_arrival_) return {};
-        told_by_arrival_ = true;
-        std::string names;
-        for (const auto& [id, member] : coordinator_->members()) {
-            for (const std::string& option : member.by_arrival) names += (names.empty() ? "" : ", ") + member.tool + " " + option;
-        }
-        if (names.empty()) return {};
-        if (options_.strict) return fail(ErrorKind::usage, "--strict: the result depends on when events arrive: " + names);
-        diagnostics_.say("the result depends on when events arrive: " + names);
-        return {};
-    }
+    if (coordinator_->is_complete()) return accepted_ ? Result<void>{} : accepted();
     if (now_ns - last_hello_ns_ < 5 * second_ns || coordinator_->members().empty()) return {};
     std::string names;
     for (const std::uint64_t pipe : coordinator_->open_ends()) {
@@ -330,7 +264,7 @@ Result<void> Attempt::look_at_processes() {
 Result<bool> Attempt::wait(std::int64_t until) {
     std::vector<pollfd> polled;
     polled.push_back({stop_signal() == 0 ? stop_fd() : -1, POLLIN, 0});
-    polled.push_back({listening_.get(), POLLIN, 0});
+    polled.push_back({watch_.door(), POLLIN, 0});
     polled.push_back({stdout_.get(), POLLIN, 0});
     polled.push_back({process_.get(), POLLIN, 0});
     std::vector<std::uint64_t> ids;
@@ -338,11 +272,18 @@ Result<bool> Attempt::wait(std::int64_t until) {
         ids.push_back(id);
         polled.push_back({channel.fd(), POLLIN, 0});
     }
+    const std::size_t others = polled.size();
+    watch_.add_to(polled);
     if (coordinator_->due_ns() >= 0) until = std::min(until, coordinator_->due_ns());
+    if (watch_.due_ns() >= 0) until = std::min(until, watch_.due_ns());
     const std::int64_t left = std::max<std::int64_t>(0, until - steady_ns());
     const timespec timeout{static_cast<time_t>(left / second_ns), static_cast<long>(left % second_ns)};
     ::ppoll(polled.data(), static_cast<nfds_t>(polled.size()), &timeout, nullptr);
-    if (stop_signal() != 0) coordinator_->stop();
+    if (stop_signal() != 0) {
+        watch_.stopping();
+        coordinator_->stop();
+    }
+    watch_.serve(std::span<const pollfd>(polled).subspan(others));
     if (polled[2].revents != 0) STREAM_TRY(read_stdout());
     for (std::size_t i = 0; i < ids.size(); ++i) {
         if (polled[4 + i].revents != 0) STREAM_TRY(receive(ids[i]));
@@ -375,7 +316,7 @@ Result<void> Attempt::loop() {
 
 // Who was refused may have told so, and gone, before it was let in.
 bool Attempt::somebody_knocks() const {
-    pollfd door{listening_.get(), POLLIN, 0};
+    pollfd door{watch_.door(), POLLIN, 0};
     return ::poll(&door, 1, 0) > 0;
 }
 
@@ -399,23 +340,25 @@ Attempt::Outcome Attempt::judge() {
     outcome.status = failure->status == 0 ? static_cast<int>(exit_input) : failure->status;
     const bool for_good = failure->status == exit_usage || failure->status == exit_corrupt || failure->status == exit_locked || failure->status == exit_limit ||
                           (failure->status == exit_input && !failure->incomplete);
-    outcome.may_restart = !for_good;
+    outcome.may_restart = !for_good && !(failure->status == exit_io && is_lasting(failure->why));
+    // The shell's word: a command is not there, or no program.
+    const bool no_command = !coordinator_->is_complete() && (shell_status_ == 127 || shell_status_ == 126) && (failure->incomplete || failure->status > exit_signal);
+    if (no_command) {
+        outcome.status = exit_usage;
+        outcome.may_restart = false;
+    }
     std::string why = failure->why;
     std::string hint;
     if (const std::size_t end = why.find('\n'); end != std::string::npos) {
         hint = why.substr(end + 1);
         why.resize(end);
     }
-    if (failure->tool.empty()) {
-        diagnostics_.say(why);
-        if (!hint.empty()) diagnostics_.hint(hint);
-    } else if (failure->status == 0) {
-        diagnostics_.say(failure->tool + " was killed");
-    } else if (failure->status > exit_signal) {
-        diagnostics_.say(failure->tool + " was stopped");
-    } else if (!for_good) {
-        diagnostics_.say(failure->tool + " failed: " + why);
-    }
+    outcome.why = failure->tool.empty() ? why : failure->tool + (failure->status == 0 ? " was killed" : failure->status > exit_signal ? " was stopped" : " failed: " + why);
+    // What a tool ends with for good it has said itself.
+    if (no_command) outcome.why = "a command of the pipeline cannot be run";
+    else if (!failure->tool.empty() && !outcome.may_restart) return outcome;
+    diagnostics_.say(outcome.why);
+    if (failure->tool.empty() && !hint.empty()) diagnostics_.hint(hint);
     return outcome;
 }
 
@@ -423,8 +366,9 @@ Result<Attempt::Outcome> Attempt::run() {
     STREAM_TRY(begin());
     STREAM_TRY(loop());
     Outcome outcome = judge();
-    channels_.clear();
+    // Killed before they see that the run has left them, and say so.
     kill_attempt(folder_.path());
+    channels_.clear();
     if (shell_status_ < 0) {
         int status = 0;
         ::waitpid(pid_, &status, 0);

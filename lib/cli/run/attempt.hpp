@@ -14,17 +14,19 @@
 #include "cli/diagnostics.hpp"
 #include "cli/run/folder.hpp"
 #include "cli/run/supervisor.hpp"
+#include "cli/run/watch.hpp"
 #include "control/lines.hpp"
 #include "io/fd.hpp"
 #include "run/channel.hpp"
 #include "run/coordinator.hpp"
 #include "run/file_sink.hpp"
+#include "run/pace.hpp"
 
 namespace stream {
 
 class Attempt {
 public:
-    Attempt(const RunOptions& options, RunFolder& folder, const run::Commit& last, Diagnostics& diagnostics);
+    Attempt(const RunOptions& options, RunFolder& folder, const run::Commit& last, RunWatch& watch, Diagnostics& diagnostics);
     ~Attempt();
 
     struct Outcome {
@@ -33,12 +35,14 @@ public:
         bool may_restart = false;
         std::uint64_t commits = 0;
         run::Commit last;
+        std::string why;         // it failed
     };
     // ErrorKind::stopped where a signal came twice.
     Result<Outcome> run();
 
 private:
     Result<void> begin();
+    Result<void> open_sink();
     Result<void> start_pipeline();
     void keep_offset() const;
     Result<void> drop_states(const run::Commit& commit);
@@ -51,30 +55,37 @@ private:
     Result<void> take_stdout_line(std::string_view line);
     Result<void> look_at_topology(std::int64_t now_ns);
     Result<void> look_at_processes();
-    void send_status(run::Channel& channel) const;
+    Result<void> accepted();
+    void heard(std::uint64_t id, const run::Message& message);
+    RunWatch::Tools tools() const;
     Outcome judge();
 
     const RunOptions& options_;
     RunFolder& folder_;
+    RunWatch& watch_;
     Diagnostics& diagnostics_;
     std::string key_;
     ControlLines lines_;
     run::Commit last_;
     std::unique_ptr<run::Coordinator> coordinator_;
     std::unique_ptr<run::FileSink> sink_;  // of stdout
-    OwnedFd listening_;
     OwnedFd stdout_;
     OwnedFd process_;            // a pidfd of the shell
     pid_t pid_ = -1;
     std::map<std::uint64_t, run::Channel> channels_;
     std::map<std::uint64_t, bool> unnamed_;  // connections that have said nothing yet
+    struct Said {
+        run::Pace pace;
+        std::int64_t done_ns = 0;            // when its part of an epoch was durable
+    };
+    std::map<std::uint64_t, Said> said_;
     std::uint64_t next_id_ = 1;
     std::string line_;           // of stdout, not ended
     bool stdout_began_ = false;
     std::uint64_t stdout_epoch_ = 0;
     int shell_status_ = -1;
     std::int64_t last_hello_ns_ = 0;
-    bool told_by_arrival_ = false;
+    bool accepted_ = false;
 };
 
 }  // namespace stream

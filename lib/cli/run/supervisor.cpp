@@ -3,7 +3,6 @@
 
 #include <dirent.h>
 #include <fmt/format.h>
-#include <poll.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,6 +13,7 @@
 #include "cli/exit_status.hpp"
 #include "cli/run/attempt.hpp"
 #include "cli/run/folder.hpp"
+#include "cli/run/watch.hpp"
 #include "cli/signals.hpp"
 #include "io/file_system.hpp"
 #include "io/output.hpp"
@@ -27,13 +27,6 @@ constexpr int backoff_first_ms = 50;
 constexpr int backoff_most_ms = 5'000;
 
 std::string new_run_id() { return fmt::format("{:016x}{:016x}", real_file_system().random(), real_file_system().random()); }
-
-// False: a signal came.
-bool rest(int ms) {
-    pollfd stop{stop_fd(), POLLIN, 0};
-    ::poll(&stop, 1, ms);
-    return stop_signal() == 0;
-}
 
 // Files of states that no commit names any more.
 Result<void> sweep_states(const RunFolder& folder, const run::Commit& commit) {
@@ -59,9 +52,9 @@ Result<bool> has_unpublished(const RunFolder& folder, const run::Commit& commit)
     return false;
 }
 
-std::string pipeline_of(const RunOptions& options) { return options.file.empty() ? options.command : "file " + options.file; }
-
 }  // namespace
+
+std::string pipeline_of(const RunOptions& options) { return options.file.empty() ? options.command : "file " + options.file; }
 
 Result<int> run_pipeline(const RunOptions& options, Diagnostics& diagnostics) {
     auto folder = RunFolder::open(options.folder, true);
@@ -84,19 +77,20 @@ Result<int> run_pipeline(const RunOptions& options, Diagnostics& diagnostics) {
         diagnostics.say("the run is finished: epoch " + std::to_string(last.epoch) + " was its last");
         return static_cast<int>(exit_done);
     }
-    if (!file.pipeline.empty() && file.pipeline != pipeline_of(options) && last.epoch > 0) {
-        diagnostics.say("the pipeline was edited since epoch " + std::to_string(last.epoch) + "; sources, states and sinks are compared by name");
-    }
-    file.pipeline = pipeline_of(options);
+    // Over a state that is there it is written once it is known to be that state's.
+    if (last.epoch == 0) file.pipeline = pipeline_of(options);
+    RunWatch watch(options, *folder, last);
+    STREAM_TRY(watch.open(diagnostics));
     std::uint64_t failures = 0;
     for (;;) {
         STREAM_TRY(sweep_states(*folder, last));
         file.attempt += 1;
         STREAM_TRY(folder->write(file));
-        Attempt attempt(options, *folder, last, diagnostics);
-        auto outcome = attempt.run();
+        auto outcome = Attempt(options, *folder, last, watch, diagnostics).run();
         if (!outcome) return pass_on(outcome);
         last = outcome->last;
+        file = folder->file();
+        if (outcome->done) watch.done();
         if (outcome->done) return stop_signal() != 0 ? exit_signal + stop_signal() : outcome->status;
         if (stop_signal() != 0) return exit_signal + stop_signal();
         failures = outcome->commits > 0 ? 1 : failures + 1;
@@ -104,8 +98,9 @@ Result<int> run_pipeline(const RunOptions& options, Diagnostics& diagnostics) {
             if (outcome->may_restart) diagnostics.say(fmt::format("given up after {} attempts without a commit", failures));
             return outcome->status;
         }
+        watch.restarting(outcome->why);
         const int pause = std::min(backoff_most_ms, backoff_first_ms << std::min<std::uint64_t>(failures - 1, 10));
-        if (!rest(failures == 1 && outcome->commits > 0 ? 0 : pause)) return exit_signal + stop_signal();
+        if (!watch.rest(failures == 1 && outcome->commits > 0 ? 0 : pause)) return exit_signal + stop_signal();
     }
 }
 

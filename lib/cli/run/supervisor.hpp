@@ -22,11 +22,20 @@ struct RunOptions {
     std::string output;          // --output; empty: our stdout
     std::optional<std::uint64_t> sinks;
     bool strict = false;
+    std::string metrics;         // --metrics: where they are to be had; empty: nowhere
 };
+
+// What run.json calls the pipeline.
+std::string pipeline_of(const RunOptions& options);
 
 // The exit status.
 Result<int> run_pipeline(const RunOptions& options, Diagnostics& diagnostics);
-Result<int> show_status(const std::string& folder, bool json, Diagnostics& diagnostics);
+struct StatusOptions {
+    std::string folder;
+    bool json = false;
+    bool once = false;           // also on a terminal
+};
+Result<int> show_status(const StatusOptions& options, Diagnostics& diagnostics);
 Result<int> reset_run(const std::string& folder, Diagnostics& diagnostics);
 
 }  // namespace stream

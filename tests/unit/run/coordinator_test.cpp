@@ -25,6 +25,7 @@ public:
         last.run = "r";
         Coordinator::World world;
         world.send = [this](std::uint64_t id, const Message& m) {
+            went += m.kind() == "go" ? 1 : 0;
             if (m.kind() != "start" && m.kind() != "go") {
                 sent.push_back({id, m.kind() + " " + std::to_string(m.number("epoch")) + (m.flag("end") ? " end" : "") + (m.flag("drain") ? " drain" : "")});
             }
@@ -63,6 +64,7 @@ public:
     }
 
     std::vector<Sent> sent;
+    int went = 0;
     std::vector<Commit> commits;
     bool commit_fails = false;
     std::optional<Coordinator> coordinator;
@@ -79,6 +81,33 @@ TEST(Coordinator, WaitsUntilBothEndsOfEveryPipeAreThere) {
     three.step(0);
     EXPECT_TRUE(three.coordinator->is_complete());
     EXPECT_EQ(three.take_sent(), "1:barrier 1;");
+}
+
+TEST(Coordinator, NobodyBeginsBeforeAllAreThere) {
+    Three three;
+    EXPECT_FALSE(three.join(1));
+    EXPECT_FALSE(three.join(3));
+    three.step(0);
+    EXPECT_EQ(three.went, 0);
+    EXPECT_FALSE(three.join(2));
+    three.step(second / 10);
+    EXPECT_EQ(three.went, 3);
+    EXPECT_EQ(three.coordinator->in_order(), (std::vector<std::uint64_t>{1, 2, 3}));
+}
+
+TEST(Coordinator, AWriterMayWaitForTheReaderToBegin) {
+    Three three;
+    EXPECT_FALSE(three.join(2));
+    three.step(second);
+    EXPECT_EQ(three.went, 0);
+    EXPECT_EQ(three.coordinator->due_ns(), second + second / 5);
+    three.step(second + second / 5);
+    EXPECT_EQ(three.went, 1);
+    EXPECT_FALSE(three.join(1));
+    EXPECT_FALSE(three.join(3));
+    three.step(2 * second);
+    EXPECT_EQ(three.went, 3);
+    EXPECT_TRUE(three.coordinator->is_complete());
 }
 
 TEST(Coordinator, CommitsWhenEveryPartIsDurableAndOnlyThen) {
