@@ -149,7 +149,8 @@ class Rotated(Case):
         with open(os.path.join(folder, f"piece.{self.step:02}"), "rb") as piece, open(os.path.join(folder, "app.ndjson"), "ab") as to:
             to.write(piece.read())
         self.step += 1
-        if chance.random() < 0.4 and self.step < STEPS:
+        # Before the first commit the run knows of no file but the one that bears the name.
+        if chance.random() < 0.4 and self.step < STEPS and os.path.exists(os.path.join(folder, "run", "commit")):
             number = self.step
             os.rename(os.path.join(folder, "app.ndjson"), os.path.join(folder, f"app.ndjson.{number}"))
             with open(os.path.join(folder, "app.ndjson"), "wb"):
