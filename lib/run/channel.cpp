@@ -41,7 +41,8 @@ Channel::Got Channel::receive(Message& message, bool wait) {
     std::string bytes(packet_max, '\0');
     for (;;) {
         const ssize_t got = ::recv(fd_.get(), bytes.data(), bytes.size(), wait ? 0 : MSG_DONTWAIT);
-        if (got < 0 && errno == EINTR) continue;
+        // Reset: the other end went and left something unread. What it had sent is still here, behind that error.
+        if (got < 0 && (errno == EINTR || errno == ECONNRESET)) continue;
         if (got < 0 && errno == EAGAIN) return Got::nothing;
         if (got <= 0) return Got::gone;
         auto decoded = Message::decode(std::string_view(bytes).substr(0, static_cast<std::size_t>(got)));
