@@ -457,13 +457,7 @@ Result<void> Pump::Impl::pass_barrier(std::uint64_t epoch, bool end, bool drain)
     auto state = freeze_state(epoch);
     if (!state) return pass_on(state);
     STREAM_TRY(flush());
-    if (control->client != nullptr) {
-        run::Message stats("stats");
-        stats.set("events_in", position).set("events_out", sink.events_out()).set("late", late.count()).set("bad", bad.count());
-        stats.set("newest", newest == time_before_all ? std::string() : to_rfc3339(newest)).set("state_bytes", state->form == Control::Frozen::Form::whole ? std::uint64_t{state->payload.size()} : control->state_bytes());
-        if (newest != time_before_all && watermark != time_before_all && watermark != time_after_all) stats.set("watermark_lag_ns", time_sub(newest, watermark));
-        control->client->tell(stats);
-    }
+    tell_stats(state->form == Control::Frozen::Form::whole ? state->payload.size() : control->state_bytes());
     STREAM_TRY(control->save(epoch, std::move(*state), end, end && drain));
     control->epoch = epoch;
     control->told_new = control->told_at_end = false;
@@ -477,6 +471,17 @@ Result<void> Pump::Impl::end_idle(std::uint64_t epoch, bool drain) {
     if (!plan.silent) control->lines.append_end(output.buffer(), epoch, drain);
     control->ended = control->idle = true;
     return flush();
+}
+
+// For `stream-run status`. The size of the state is known at a barrier.
+void Pump::Impl::tell_stats(std::optional<std::size_t> state_bytes) {
+    if (control->client == nullptr) return;
+    run::Message stats("stats");
+    stats.set("events_in", position).set("events_out", sink.events_out()).set("late", late.count()).set("bad", bad.count());
+    stats.set("newest", newest == time_before_all ? std::string() : to_rfc3339(newest));
+    if (state_bytes) stats.set("state_bytes", std::uint64_t{*state_bytes});
+    if (newest != time_before_all && watermark != time_before_all && watermark != time_after_all) stats.set("watermark_lag_ns", time_sub(newest, watermark));
+    control->client->tell(stats);
 }
 
 void Pump::Impl::tell_new() {
@@ -501,6 +506,8 @@ Result<void> Pump::Impl::serve_run() {
     while (const auto request = control->client->next()) {
         if (request->kind == run::Request::Kind::committed) {
             STREAM_TRY(control->publish(request->epoch));
+        } else if (request->kind == run::Request::Kind::counts) {
+            tell_stats(std::nullopt);
         } else if (has_several()) {
             STREAM_TRY(ask_sources(*request));
         } else if (request->end && request->epoch == control->epoch) {

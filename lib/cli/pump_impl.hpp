@@ -278,6 +278,7 @@ struct Pump::Impl {
     std::string out_field() const;
     TimeNs judged_watermark(const Input& input) const;
     void tell_new();
+    void tell_stats(std::optional<std::size_t> state_bytes);
     void tell_at_end();
     Result<std::string> places();
     Result<void> read_places(StateReader& reader);

@@ -129,6 +129,7 @@ void Client::listen() {
         Request request;
         if (message.kind() == "barrier") request = {Request::Kind::barrier, message.number("epoch"), message.flag("end"), message.flag("drain")};
         else if (message.kind() == "committed") request = {Request::Kind::committed, message.number("epoch"), false, false};
+        else if (message.kind() == "count") request = {Request::Kind::counts, 0, false, false};
         else continue;
         const std::lock_guard<std::mutex> guard(mutex_);
         requests_.push_back(request);

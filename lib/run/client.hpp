@@ -56,9 +56,9 @@ struct Start {
     std::vector<StagedFile> files;
 };
 
-// What a source is asked.
+// What a tool is asked: a source for a barrier, a sink to publish, anybody for its counts.
 struct Request {
-    enum class Kind { barrier, committed };
+    enum class Kind { barrier, committed, counts };
     Kind kind = Kind::barrier;
     std::uint64_t epoch = 0;
     bool end = false;    // barrier: answer $end and stop

@@ -241,7 +241,9 @@ Result<void> Coordinator::take(std::uint64_t id, const Message& message) {
     } else if (kind == "published") {
         member.published = message.number("epoch");
     } else if (kind == "stats") {
+        const std::uint64_t state_bytes = member.stats ? member.stats->number("state_bytes") : 0;
         member.stats = message;
+        if (!message.has("state_bytes")) member.stats->set("state_bytes", state_bytes);
     } else if (kind == "bye") {
         member.bye = message;
     }
@@ -341,6 +343,10 @@ Result<void> Coordinator::step(std::int64_t now_ns) {
     STREAM_TRY(commit_if_done());
     if (asked_ == 0 && everybody_has_published()) ask(now_ns);
     return {};
+}
+
+bool Coordinator::is_working() const {
+    return complete_ && (asked_ != 0 || std::any_of(members_.begin(), members_.end(), [](const auto& entry) { return entry.second.has_new; }));
 }
 
 std::vector<std::uint64_t> Coordinator::in_order() const {

@@ -95,6 +95,8 @@ public:
     void stop() { stopping_ = true; }
 
     bool is_complete() const { return complete_; }
+    // Something has come that is not committed.
+    bool is_working() const;
     // The options by which the result depends on when events arrive, with their tools.
     std::string by_arrival() const;
     // Pipe ends that nobody has told of.

@@ -73,6 +73,15 @@ metric() { http "$(address)" 'GET /metrics HTTP/1.1\r\n\r\n' | sed -n "s/^$1 //p
     err_has 'there is no run in'
 }
 
+@test "status: counts go on while an epoch is long" {
+    start --every 1h --output got -c "stream-cat web --pace 20x | $window"
+    until_true has_epoch 1
+    sleep 4
+    stream-run status r --json | jq -se '.[0].epoch == 1 and (map(select(.m == "stats")) | all(.events_in > 2000 and .epoch == 1 and .events_in_per_s > 200))' >/dev/null ||
+        flunk "$(stream-run status r)"
+    stop
+}
+
 @test "status on a terminal is drawn again until the run's end" {
     need_terminal
     start --every 100ms --once --output got -c "stream-cat web --pace 60x | $window"

@@ -182,7 +182,25 @@ RunWatch::Tools Attempt::tools() const {
 void Attempt::heard(std::uint64_t id, const run::Message& message) {
     const std::string kind = message.kind();
     if (kind == "done") said_[id].done_ns = steady_ns();
-    else if (kind == "stats") said_[id].pace.heard(message.number("events_in"), message.number("events_out"), steady_ns());
+    if (kind != "stats") return;
+    Said& said = said_[id];
+    said.counted_ns = steady_ns();
+    said.waits = false;
+    said.pace.heard(message.number("events_in"), message.number("events_out"), said.counted_ns);
+}
+
+// Who has told nothing for a while, as barriers are far apart, or one is long under way.
+void Attempt::ask_for_counts(std::int64_t now_ns) {
+    if (!coordinator_->is_working()) return;
+    for (auto& [id, channel] : channels_) {
+        const auto member = coordinator_->members().find(id);
+        if (member == coordinator_->members().end()) continue;
+        Said& said = said_[id];
+        if (said.counted_ns == 0) said.counted_ns = now_ns;
+        if (said.waits || now_ns - said.counted_ns < second_ns * 3 / 2) continue;
+        said.waits = true;
+        channel.send(run::Message("count"));
+    }
 }
 
 Result<void> Attempt::receive(std::uint64_t id) {
@@ -303,6 +321,7 @@ Result<void> Attempt::loop() {
         if (!*more || coordinator_->failure()) break;
         if (stop_signal() != 0 && !coordinator_->is_complete()) break;  // nothing has begun
         STREAM_TRY(look_at_topology(steady_ns()));
+        ask_for_counts(steady_ns());
         if (coordinator_->is_over() && shell_status_ >= 0) break;
     }
     // What failed together is heard together: the cause may come a moment after its effects.

@@ -57,6 +57,7 @@ private:
     Result<void> look_at_processes();
     Result<void> accepted();
     void heard(std::uint64_t id, const run::Message& message);
+    void ask_for_counts(std::int64_t now_ns);
     RunWatch::Tools tools() const;
     Outcome judge();
 
@@ -77,6 +78,8 @@ private:
     struct Said {
         run::Pace pace;
         std::int64_t done_ns = 0;            // when its part of an epoch was durable
+        std::int64_t counted_ns = 0;         // when it told its counts
+        bool waits = false;                  // it was asked for them, and has not answered
     };
     std::map<std::uint64_t, Said> said_;
     std::uint64_t next_id_ = 1;
