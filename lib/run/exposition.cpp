@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <cstdlib>
 #include <functional>
 #include <map>
 #include <optional>
@@ -23,7 +24,10 @@ struct Series {
     std::function<Value(const Message&)> value;
 };
 
-std::string in_seconds(std::int64_t ns) { return fmt::format("{}{}.{:09}", ns < 0 ? "-" : "", ns < 0 ? -(ns / 1'000'000'000) : ns / 1'000'000'000, (ns < 0 ? -(ns % 1'000'000'000) : ns % 1'000'000'000)); }
+std::string in_seconds(std::int64_t ns) {
+    const std::int64_t second = 1'000'000'000;
+    return fmt::format("{}{}.{:09}", ns < 0 ? "-" : "", std::abs(ns / second), std::abs(ns % second));
+}
 
 std::function<Value(const Message&)> number(const char* member) {
     return [member](const Message& line) -> Value { return line.has(member) ? Value(std::to_string(line.number(member))) : Value(); };

@@ -25,10 +25,14 @@ TEST(MetricsServer, AnswersByMethodAndPath) {
               "HTTP/1.1 200 OK\r\nContent-Type: text/plain; version=0.0.4; charset=utf-8\r\nContent-Length: 5\r\nConnection: close\r\n\r\n");
     EXPECT_EQ(status_of("GET /metrics?name[]=x HTTP/1.0\n\n"), "200");
     EXPECT_EQ(status_of("GET http://127.0.0.1:9464/metrics HTTP/1.1\r\n\r\n"), "200");
-    for (const char* request : {"GET / HTTP/1.1\r\n\r\n", "GET /metrics/ HTTP/1.1\r\n\r\n", "GET http://a HTTP/1.1\r\n\r\n", "HEAD /x HTTP/1.1\r\n\r\n"}) EXPECT_EQ(status_of(request), "404") << request;
-    for (const char* request : {"POST /metrics HTTP/1.1\r\n\r\n", "DELETE /metrics HTTP/1.1\r\n\r\n"}) EXPECT_EQ(status_of(request), "405") << request;
-    for (const char* request : {"\r\n\r\n", "GET\r\n\r\n", "GET /metrics\r\n\r\n", "GET  HTTP/1.1\r\n\r\n", " /metrics HTTP/1.1\r\n\r\n", "GET /a b HTTP/1.1\r\n\r\n", "GET /metrics SPDY\r\n\r\n", "\x16\x03\x01 \n\n"}) {
-        EXPECT_EQ(status_of(request), "400") << request;
+    for (const char* line : {"GET / HTTP/1.1", "GET /metrics/ HTTP/1.1", "GET http://a HTTP/1.1", "HEAD /x HTTP/1.1"}) {
+        EXPECT_EQ(status_of(std::string(line) + "\r\n\r\n"), "404") << line;
+    }
+    for (const char* line : {"POST /metrics HTTP/1.1", "DELETE /metrics HTTP/1.1"}) {
+        EXPECT_EQ(status_of(std::string(line) + "\r\n\r\n"), "405") << line;
+    }
+    for (const char* line : {"", "GET", "GET /metrics", "GET  HTTP/1.1", " /metrics HTTP/1.1", "GET /a b HTTP/1.1", "GET /metrics SPDY", "\x16\x03\x01 "}) {
+        EXPECT_EQ(status_of(std::string(line) + "\r\n\r\n"), "400") << line;
     }
 }
 
