@@ -144,6 +144,12 @@ int main(int argc, char** argv) {
     options.value({"--from", "", "POS", "begin at start, end, line N, the last N lines (-N) or a time", {}}, arguments.from);
     options.value({"--to", "", "POS", "stop before line N or a time", {}}, arguments.to);
     options.value({"--pace", "", "PACE", "replay by event time: 1x, 10x, max", {"1x", "10x", "max"}}, arguments.pace);
+    options.parsed({"--on-gap", "", "fail|skip", "where what was not read yet is gone: told, and exit 3 (fail), or told and no fault", {"fail", "skip"}},
+                   [&](const std::string& text) -> Result<void> {
+                       if (text != "fail" && text != "skip") return fail(ErrorKind::usage, "fail or skip is wanted");
+                       tool.plan().skip_gaps = text == "skip";
+                       return {};
+                   });
     options.value({"--tag", "", "NAME", "add where each line came from, as member NAME", {}}, arguments.tag);
     options.value({"--format", "", "FORMAT", "what the input is (default: csv or tsv by the name's ending, else ndjson)",
                    {"ndjson", "csv", "tsv", "logfmt", "clf", "combined", "syslog", "lines", "regex:", "debezium", "maxwell", "wal2json"}},

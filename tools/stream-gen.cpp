@@ -145,7 +145,7 @@ int main(int argc, char** argv) {
             PumpPlan& plan = tool.plan();
             plan.files = {"generated"};
             plan.time_need = TimeNeed::guessed;
-            plan.open_placed = [gen, rate](const std::string& place) { return open_generated(gen, rate, place); };
+            plan.open_placed = [gen, rate](std::size_t, const PumpPlan::Placing& placing) { return open_generated(gen, rate, placing.place); };
             if (rate > 0) plan.by_arrival.push_back("--rate");
             Cat cat{CatOptions{}};
             return Pump(plan, cat, tool.fields(), tool.diagnostics()).run();

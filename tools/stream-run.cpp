@@ -36,6 +36,7 @@ int main(int argc, char** argv) {
                    });
     options.flag("--strict", "", "refuse what depends on when events arrive", run.strict);
     options.value({"--metrics", "", "ADDR", "serve Prometheus metrics over HTTP at ADDR: :9464 (this machine alone), HOST:PORT, unix:PATH", {}}, run.metrics);
+    options.flag("--at-most-once", "", "read also what cannot be read again: a pipe from outside, a FIFO, a terminal", run.at_most_once);
     options.flag("--json", "", "status: as NDJSON", json);
     return tool.run_source(argc, argv, [&]() -> Result<int> {
         if (words.empty()) return fail(ErrorKind::usage, "no folder is given", "stream-run DIR -c 'PIPELINE'");
@@ -48,6 +49,7 @@ int main(int argc, char** argv) {
             return fail(ErrorKind::usage, run.file.empty() ? "no pipeline is given" : "a FILE and -c: which is the pipeline?", "stream-run DIR -c 'PIPELINE'");
         }
         if (every <= 0) return fail(ErrorKind::usage, "--every: a time longer than nothing is wanted");
+        if (run.strict && run.at_most_once) return fail(ErrorKind::usage, "--strict and --at-most-once do not go together");
         run.folder = words[0];
         run.every_ns = every;
         if (sinks_given) run.sinks = sinks;

@@ -5,6 +5,7 @@ complete -c stream-cat -l merge -d 'several inputs in one order of event time; d
 complete -c stream-cat -l from -x -d 'begin at start, end, line N, the last N lines (-N) or a time'
 complete -c stream-cat -l to -x -d 'stop before line N or a time'
 complete -c stream-cat -l pace -x -a '1x 10x max' -d 'replay by event time: 1x, 10x, max'
+complete -c stream-cat -l on-gap -x -a 'fail skip' -d 'where what was not read yet is gone: told, and exit 3 (fail), or told and no fault'
 complete -c stream-cat -l tag -x -d 'add where each line came from, as member NAME'
 complete -c stream-cat -l format -x -a 'ndjson csv tsv logfmt clf combined syslog lines regex: debezium maxwell wal2json' -d 'what the input is (default: csv or tsv by the name\'s ending, else ndjson)'
 complete -c stream-cat -l columns -x -d 'csv, tsv: the columns\' names, for files without a header'

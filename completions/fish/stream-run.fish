@@ -9,6 +9,7 @@ complete -c stream-run -l output -r -F -d 'what the pipeline writes to stdout is
 complete -c stream-run -l sinks -x -d 'so many sinks, where a foreign command (tee) stands between the tools'
 complete -c stream-run -l strict -d 'refuse what depends on when events arrive'
 complete -c stream-run -l metrics -x -d 'serve Prometheus metrics over HTTP at ADDR: :9464 (this machine alone), HOST:PORT, unix:PATH'
+complete -c stream-run -l at-most-once -d 'read also what cannot be read again: a pipe from outside, a FIFO, a terminal'
 complete -c stream-run -l json -d 'status: as NDJSON'
 complete -c stream-run -l help -s h -d 'show help'
 complete -c stream-run -l version -d 'show the version'

@@ -5,6 +5,8 @@
 #include <fmt/format.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -51,29 +53,52 @@ Result<std::unique_ptr<Control>> Control::make(const PumpPlan& plan) {
     return control;
 }
 
+// What comes from outside the run brings no control lines, and only once.
+Result<Control::InputKind> Control::kind_of_file(const std::string& file) const {
+    struct stat status {};
+    struct statfs where {};
+    const bool is_stdin = file == "-";
+    if ((is_stdin ? ::fstat(0, &status) : ::stat(file.c_str(), &status)) != 0) return InputKind::source;
+    if (!in_run()) return is_pipe(status) ? InputKind::pipe : InputKind::source;
+    const run::Environment environment = run::Environment::read();
+    const bool is_null = S_ISCHR(status.st_mode) && status.st_rdev == makedev(1, 3);
+    const auto refused = [&](const std::string& what) -> Result<InputKind> {
+        if (environment.at_most_once) return InputKind::once_only;
+        return fail(ErrorKind::usage, what + " cannot be read again after a crash", "stream-log append in front, and the run reads the log; or --at-most-once");
+    };
+    if (is_null && is_stdin && !environment.run_stdin.empty()) return refused("what stream-run itself has as stdin");
+    if (S_ISSOCK(status.st_mode)) return refused((is_stdin ? std::string("stdin") : quoted(file)) + ", a socket,");
+    if (S_ISCHR(status.st_mode) && !is_null) return refused((is_stdin ? std::string("stdin") : quoted(file)) + ", a terminal or device,");
+    if (!S_ISFIFO(status.st_mode)) return InputKind::source;
+    // One with a name may be from outside, or a way between two commands of the pipeline: --at-most-once says which.
+    constexpr long anonymous = 0x50495045;  // PIPEFS_MAGIC
+    const bool has_name = (is_stdin ? ::fstatfs(0, &where) : ::statfs(file.c_str(), &where)) == 0 && where.f_type != anonymous;
+    const bool is_the_runs = environment.run_stdin == std::to_string(status.st_ino);
+    return environment.at_most_once && (has_name || is_the_runs) ? InputKind::once_only : InputKind::pipe;
+}
+
 Result<void> Control::look_at_inputs(const PumpPlan& plan, run::Hello& hello) {
     for (const std::string& file : plan.files.empty() ? std::vector<std::string>{"-"} : plan.files) {
-        struct stat status {};
-        const int got = file == "-" ? ::fstat(0, &status) : ::stat(file.c_str(), &status);
-        const bool pipe = got == 0 && is_pipe(status);
-        kinds_.push_back(pipe ? InputKind::pipe : InputKind::source);
+        auto kind = kind_of_file(file);
+        if (!kind) return pass_on(kind);
+        kinds_.push_back(*kind);
         const std::size_t number = kinds_.size() - 1;
-        if (pipe && number < plan.joined.size() && plan.joined[number].first) {
+        if (*kind != InputKind::source && number < plan.joined.size() && plan.joined[number].first) {
             return fail(ErrorKind::usage, "in a run a table that is read whole first is a file or a log, not a pipe: " + quoted(file), "--as-of, or --follow with a log");
         }
-        if (pipe) {
-            hello.pipes_in.push_back(static_cast<std::uint64_t>(status.st_ino));
+        if (*kind == InputKind::pipe) {
+            struct stat status {};
+            if ((file == "-" ? ::fstat(0, &status) : ::stat(file.c_str(), &status)) == 0) hello.pipes_in.push_back(static_cast<std::uint64_t>(status.st_ino));
             continue;
         }
-        if (got == 0 && S_ISCHR(status.st_mode) && ::isatty(file == "-" ? 0 : -1) == 1) {
-            return fail(ErrorKind::usage, "a terminal cannot be read again after a crash", "stream-log append in front, and the run reads the log");
-        }
+        if (*kind == InputKind::once_only) hello.once_only.push_back(file == "-" ? "stdin" : file);
         reads_itself_ = true;
         const std::size_t index = kinds_.size() - 1;
         const bool only_first = index < plan.joined.size() && plan.joined[index].first && !plan.joined[index].follow;
         hello.is_source = hello.is_source || !only_first;
     }
     is_source_ = hello.is_source;
+    again_ = run::Environment::read().again;
     return {};
 }
 

@@ -39,10 +39,14 @@ public:
 
     // What kind of input a FILE of the command line is.
     enum class InputKind : std::uint8_t {
-        pipe,    // control lines come with its events
-        source,  // a file, a log: ours to read from a place
+        pipe,       // control lines come with its events
+        source,     // a file, a log: ours to read from a place
+        once_only,  // from outside, as it comes: it cannot be read again
     };
     InputKind kind_of(std::size_t input) const { return kinds_[input]; }
+    bool is_ours_to_read(std::size_t input) const { return kinds_[input] != InputKind::pipe; }
+    // An attempt before this one may have read a part of a line of what cannot be read again.
+    bool is_again() const { return again_; }
     bool is_source() const { return is_source_; }
     // Whether an input is ours to read, if only once at the start.
     bool reads_itself() const { return reads_itself_; }
@@ -99,6 +103,7 @@ public:
 
 private:
     Result<void> look_at_inputs(const PumpPlan& plan, run::Hello& hello);
+    Result<InputKind> kind_of_file(const std::string& file) const;
     Result<void> look_at_output(const PumpPlan& plan, run::Hello& hello);
 
     std::string key_;
@@ -107,6 +112,7 @@ private:
     bool is_source_ = false;
     bool reads_itself_ = false;
     bool is_stateful_ = false;
+    bool again_ = false;
     run::EpochSink* sink_ = nullptr;
     struct Side {
         std::string what;

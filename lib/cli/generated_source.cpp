@@ -50,11 +50,11 @@ public:
         return ReadOutcome{ReadOutcome::Status::data, size};
     }
 
-    std::string place_text(std::uint64_t count) const override {
+    Result<std::string> place_text(std::uint64_t count) const override {
         for (auto begin = begins_.rbegin(); begin != begins_.rend(); ++begin) {
             if (begin->delivered <= count) return fmt::format("gen {} {}", begin->position, count - begin->delivered + begin->skipped);
         }
-        return {};
+        return std::string();
     }
 
     int poll_fd() const override { return -1; }

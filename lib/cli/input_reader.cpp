@@ -27,7 +27,7 @@ std::uint64_t InputReader::line_number() const {
 }
 
 std::uint64_t InputReader::line_offset() const {
-    if (format_ != nullptr) return records_[scanner_.lines_seen() - 1].offset;
+    if (format_ != nullptr) return bytes_before_ + records_[scanner_.lines_seen() - 1].offset;
     return bytes_before_ + block_offset_ + scanner_.line_begin();
 }
 
@@ -43,6 +43,24 @@ std::uint64_t InputReader::used_bytes() const {
     if (format_ != nullptr) return pending_offset_ + pending_at_;
     const std::uint64_t used = scanner_.line_next() > 0 ? block_offset_ + scanner_.line_next() : bytes_read_;
     return std::min(used, lines_.offset());  // a newline may have been put behind the last line
+}
+
+InputReader::TextPlace InputReader::text_place(bool head_waits) const {
+    const std::uint64_t done = scanner_.lines_seen() - (head_waits ? 1 : 0);
+    if (done < records_.size()) {
+        TextPlace place = block_place_;
+        place.skip = done;
+        return place;
+    }
+    return {pending_offset_ + pending_at_, text_lines_, text_skip_, format_->save()};
+}
+
+bool InputReader::go_on(const TextPlace& place, std::uint64_t bytes_before) {
+    text_lines_ = place.lines;
+    text_skip_ = place.skip;
+    bytes_before_ = bytes_before;
+    text_began_ = bytes_before > 0;
+    return format_->load(place.learnt);
 }
 
 std::uint64_t InputReader::used_lines() const { return format_ != nullptr ? text_lines_ : lines_before_ + scanner_.lines_seen(); }
@@ -112,7 +130,7 @@ void InputReader::begin_long_record(std::string_view rest) {
     bad_.raw = std::string(rest);
     bad_.whole = false;
     bad_.line = ++text_lines_;
-    bad_.offset = pending_offset_ + pending_at_;
+    bad_.offset = bytes_before_ + pending_offset_ + pending_at_;
     bad_.done = false;
     long_line_open_ = true;
     pending_at_ = pending_.size();
@@ -145,11 +163,12 @@ Result<InputReader::Fill> InputReader::fill_text() {
         pending_at_ = 0;
     }
     if (long_line_open_) return go_on_with_long_record();
+    block_place_ = {pending_offset_, text_lines_, 0, format_->save()};
     for (;;) {
         // Convert the whole records there are.
         while (pending_at_ < pending_.size() && converted_.size() < 2 * text_block) {
             const std::string_view rest = std::string_view(pending_).substr(pending_at_);
-            const std::size_t length = format_->record_length(rest, text_end_);
+            const std::size_t length = format_->record_length(rest, text_end_ && !whole_lines_);
             if (length == 0) {
                 if (rest.size() <= line_max_ || !records_.empty()) break;
                 // Too long: bad, and dropped up to the next line end, whatever quote may be open.
@@ -178,7 +197,7 @@ Result<InputReader::Fill> InputReader::fill_text() {
                     bad_.raw.pop_back();
                 }
                 bad_.line = line;
-                bad_.offset = pending_offset_ + pending_at_ - length;
+                bad_.offset = bytes_before_ + pending_offset_ + pending_at_ - length;
                 return Fill::bad_line;
             }
             if (*made) {
@@ -192,9 +211,10 @@ Result<InputReader::Fill> InputReader::fill_text() {
             converted_.append(LineBlocks::padding, '\0');
             bytes_read_ = pending_offset_ + pending_at_;
             scanner_.start(converted_.data(), size);
+            for (; text_skip_ > 0 && scanner_.lines_seen() < records_.size(); --text_skip_) (void)scanner_.next();
             return Fill::events;
         }
-        if (text_end_ && pending_at_ >= pending_.size()) return Fill::end;
+        if (text_end_ && (whole_lines_ || pending_at_ >= pending_.size())) return Fill::end;
         auto more = read_text();
         if (!more) return pass_on(more);
         if (!*more) return Fill::would_block;

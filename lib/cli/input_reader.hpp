@@ -44,8 +44,27 @@ public:
         lines_before_ = text_lines_ = lines;
         bytes_before_ = bytes;
     }
-    void whole_lines_only() { lines_.whole_lines_only(); }
+    void whole_lines_only() {
+        lines_.whole_lines_only();
+        whole_lines_ = true;
+    }
     bool is_text() const { return format_ != nullptr; }
+    // Pieces of a line that is too long are still to come: no place can be told.
+    bool is_in_long_line() const { return long_line_open_; }
+
+    // Text formats: where a reader of the same format goes on. Records are made into events by blocks, so it is the
+    // beginning of one, and how many of its events are done with.
+    struct TextPlace {
+        std::uint64_t bytes = 0;  // of the source
+        std::uint64_t lines = 0;
+        std::uint64_t skip = 0;
+        std::string learnt;       // by the format
+    };
+    // `head_waits`: the event that next() gave last is not done with.
+    TextPlace text_place(bool head_waits) const;
+    // To be called first; the source stands at `place.bytes`, which are `bytes_before` bytes into the file. False: the
+    // format does not know what was learnt.
+    bool go_on(const TextPlace& place, std::uint64_t bytes_before);
 
     // Of the event or bad line that next() gave: its number (from 1) and byte offset in the input.
     std::uint64_t line_number() const;
@@ -102,6 +121,9 @@ private:
     std::uint64_t text_lines_ = 0;
     bool text_end_ = false;
     bool text_began_ = false;
+    bool whole_lines_ = false;
+    TextPlace block_place_;        // of what fill() brought last
+    std::uint64_t text_skip_ = 0;  // events that come, and were done with before
     std::string converted_;
     std::vector<Record> records_;  // of the batch, in the order of its lines
 };

@@ -242,7 +242,6 @@ Result<void> Pump::Impl::take_batch(Input& input) {
             return {};
         }
         if (outcome == Scanner::Outcome::bad) [[unlikely]] {
-            if (input.skip_lines > 0 && reader.line_number() <= input.skip_lines) continue;
             STREAM_TRY(unscannable(input));
             continue;
         }
@@ -256,7 +255,6 @@ Result<void> Pump::Impl::take_batch(Input& input) {
                 if (input.control_ended || input.at_barrier) return {};
                 continue;
             }
-            if (input.skip_lines > 0 && reader.line_number() <= input.skip_lines) continue;
         }
         STREAM_TRY(take(input, event));
         if (is_ended_by_run()) return {};
@@ -299,7 +297,7 @@ Result<bool> Pump::Impl::step(Input& input) {
             STREAM_TRY(after_batch());
             return true;
         case InputReader::Fill::would_block:
-            if (is_controlled() && !input.controlled && control->start.once) input.ended = true;  // what was there
+            if (ends_when_read(input)) input.ended = true;  // what was there
             return false;
         case InputReader::Fill::end:
             if (input.controlled && !input.control_ended) return tl::unexpected<Error>(broken_off(input));

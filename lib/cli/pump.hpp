@@ -37,12 +37,16 @@ struct PumpPlan {
     std::vector<std::string> files;  // "-" is stdin
     // Opens the input of that number; null: by its name in `files`.
     std::function<Result<std::unique_ptr<ByteSource>>(std::size_t)> open_input;
-    // In a run: one that goes on at a place (empty: at its beginning); null: files and logs, by their names.
-    std::function<Result<std::unique_ptr<PlacedSource>>(const std::string& place)> open_placed;
-    std::vector<std::uint32_t> log_partitions;  // of logs: these; empty: all
-    std::vector<std::uint64_t> log_begin;       // of a log: the first offset of each partition
+    // In a run: the input of that number, that goes on at a place; null: files and logs, by their names.
+    struct Placing {
+        std::string place;  // empty: at its beginning
+        bool once = false;  // what is there now, and no more
+        std::function<void(const std::string&)> tell_gap;  // of events that are passed over, a sentence for a person
+    };
+    std::function<Result<std::unique_ptr<PlacedSource>>(std::size_t input, const Placing& placing)> open_placed;
     bool follow = false;
     bool follow_from_end = false;
+    bool skip_gaps = false;          // --on-gap skip: what is gone is told, and is no fault
     std::string format = "ndjson";   // or "auto": by the name's ending
     std::vector<std::string> columns;
     std::size_t line_max = 16 << 20;

@@ -20,6 +20,7 @@
 #include "io/file_system.hpp"
 #include "io/follow.hpp"
 #include "io/limited_source.hpp"
+#include "io/next_line_source.hpp"
 #include "io/open.hpp"
 #include "log/log_source.hpp"
 #include "log/writer.hpp"
@@ -61,14 +62,15 @@ Result<std::string> Pump::Impl::places() {
         file = static_cast<std::uint64_t>(input->index);
     }
     writer.put_varint(file);
+    writer.put_varint(gaps);
     return writer.take();
 }
 
-// An opaque text: of a log its offsets, of a file its FilePlace; of text formats with a header just its lines.
+// Opaque bytes: of a log its offsets, of a file its FilePlace; of text formats also what was learnt before it.
 Result<std::string> Pump::Impl::place_of(Input& input) {
     // A line that was looked at and waits is read again.
     const std::uint64_t used = input.has_head ? input.reader->head_bytes() : input.reader->used_bytes();
-    if (input.is_static && !input.static_place.empty()) return input.static_place;
+    if (input.is_once_only || (input.is_static && (!input.static_place.empty() || input.format))) return input.static_place;
     if (input.placed != nullptr) return input.placed->place_text(used);
     if (input.log != nullptr) {
         auto offsets = input.log->places_at(used);
@@ -77,10 +79,24 @@ Result<std::string> Pump::Impl::place_of(Input& input) {
         for (const std::uint64_t offset : *offsets) text += " " + std::to_string(offset);
         return text;
     }
-    if (input.reader->is_text()) return std::string();  // read anew, up to the line
+    if (input.reader->is_text()) return text_place_of(input);
     auto place = input.reader->source().place_at(used);
     if (!place) return pass_on(place);
     return *place ? "file " + encode(**place) : std::string();
+}
+
+// "text " and what the reader and its format know, with the FilePlace behind it.
+Result<std::string> Pump::Impl::text_place_of(Input& input) {
+    const InputReader::TextPlace text = input.reader->text_place(input.has_head);
+    auto place = input.reader->source().place_at(text.bytes);
+    if (!place) return pass_on(place);
+    if (!*place) return std::string();
+    StateWriter writer;
+    writer.put_varint(text.lines);
+    writer.put_varint(text.skip);
+    writer.put_bytes(text.learnt);
+    writer.put_bytes(encode(**place));
+    return "text " + writer.take();
 }
 
 Result<void> Pump::Impl::read_places(StateReader& reader) {
@@ -110,6 +126,7 @@ Result<void> Pump::Impl::read_places(StateReader& reader) {
         resumed.push_back(std::move(one));
     }
     resumed_file = saved.get_varint();
+    gaps = saved.get_varint();
     STREAM_TRY(saved.check("the inputs' places"));
     for (const auto& input : inputs) apply_resumed(*input);
     return {};
@@ -146,34 +163,65 @@ Result<std::vector<std::uint64_t>> log_offsets(std::string_view place) {
 
 }  // namespace
 
+// What is passed over is told when it is, and counted in the run.
+std::function<void(const std::string&)> Pump::Impl::gap_teller() {
+    return [this](const std::string& what) {
+        gap = gap || !plan.skip_gaps;
+        tell_gap(what);
+    };
+}
+
+void Pump::Impl::tell_gap(const std::string& what) {
+    ++gaps;
+    diagnostics.say(what);
+    if (is_controlled()) tell_new();
+}
+
+Result<std::unique_ptr<ByteSource>> Pump::Impl::open_resumed_log(Input& input, const std::string& path, const std::string& place) {
+    log::LogSourceOptions options;
+    options.follow = plan.follow && !control->start.once;
+    options.from_end = plan.follow && plan.follow_from_end && place.empty();
+    if (plan.skip_gaps) options.tell_gap = gap_teller();
+    if (place.starts_with("log")) {
+        auto offsets = log_offsets(place);
+        if (!offsets) return pass_on(offsets);
+        (input.is_static ? options.stop : options.resume) = std::move(*offsets);
+    }
+    auto opened = log::open_log_source(real_file_system(), path, options);
+    if (!opened) return pass_on(opened);
+    input.log = opened->get();
+    return std::unique_ptr<ByteSource>(std::move(*opened));
+}
+
 Result<std::unique_ptr<ByteSource>> Pump::Impl::open_resumed(Input& input, const std::string& path) {
     const Resumed* saved = resumed_of(input.index);
     const std::string place = saved != nullptr ? saved->place : std::string();
     if (plan.open_placed) {
-        auto opened = plan.open_placed(place);
+        auto opened = plan.open_placed(static_cast<std::size_t>(input.index), {place, control->start.once, [this](const std::string& what) { tell_gap(what); }});
         if (!opened) return pass_on(opened);
         input.placed = opened->get();
         return std::unique_ptr<ByteSource>(std::move(*opened));
     }
-    if (path != "-" && log::is_log(real_file_system(), path)) {
-        log::LogSourceOptions options{plan.log_partitions, plan.follow && !control->start.once, false, {}, {}};
-        options.from_end = plan.follow && plan.follow_from_end && place.empty();
-        if (place.starts_with("log")) {
-            auto offsets = log_offsets(place);
-            if (!offsets) return pass_on(offsets);
-            (input.is_static ? options.stop : options.resume) = std::move(*offsets);
-        } else {
-            options.resume = plan.log_begin;
-        }
-        auto opened = log::open_log_source(real_file_system(), path, options);
-        if (!opened) return pass_on(opened);
-        input.log = opened->get();
-        return std::unique_ptr<ByteSource>(std::move(*opened));
+    if (input.is_once_only) {
+        auto opened = open_source(path);
+        if (!opened || !control->is_again()) return opened;
+        return std::unique_ptr<ByteSource>(std::make_unique<NextLineSource>(std::move(*opened)));
     }
+    if (path != "-" && log::is_log(real_file_system(), path)) return open_resumed_log(input, path, place);
     if (plan.open_input) return fail(ErrorKind::usage, "this cannot be read again after a crash, in a run");
     FilePlace from;
-    if (place.starts_with("file ")) {
-        auto decoded = decode_place(std::string_view(place).substr(5));
+    std::string encoded = place.starts_with("file ") ? place.substr(5) : std::string();
+    if (place.starts_with("text ")) {
+        StateReader text(std::string_view(place).substr(5));
+        input.text_place.emplace();
+        input.text_place->lines = text.get_varint();
+        input.text_place->skip = text.get_varint();
+        input.text_place->learnt = text.get_bytes();
+        encoded = text.get_bytes();
+        STREAM_TRY(text.check("the place in " + path));
+    }
+    if (!encoded.empty()) {
+        auto decoded = decode_place(encoded);
         if (!decoded) return pass_on(decoded);
         from = std::move(*decoded);
     }
@@ -185,26 +233,16 @@ Result<std::unique_ptr<ByteSource>> Pump::Impl::open_resumed(Input& input, const
         input.limited = limited.get();
         return std::unique_ptr<ByteSource>(std::move(limited));
     }
-    if (saved != nullptr && input.format) input.skip_lines = saved->lines;
     input.bytes_before = from.offset;
-    if (!plan.follow || path == "-") {
-        if (input.format) return open_source(path);
-        auto opened = open_source_at(path, from);
-        if (!opened && opened.error().kind() == ErrorKind::data) return fail(ErrorKind::incomplete, opened.error().message(), opened.error().hint());
-        return opened;
-    }
-    if (input.format) return fail(ErrorKind::usage, "-f with --format cannot go on after a crash yet, in a run", "stream-cat -f FILE | stream-log append in a run of its own");
+    const OnGap on_gap = plan.skip_gaps ? OnGap::skip : OnGap::fail;
+    if (!plan.follow || path == "-") return open_source_at(path, from, {on_gap, gap_teller()});
     FollowOptions options;
     options.from_end = plan.follow_from_end && place.empty();
     options.places = true;
     if (!place.empty()) options.resume = from;
-    options.on_gap = [this](const std::string& what) {
-        gap = true;
-        diagnostics.say(what);
-    };
-    auto opened = open_followed(path, options);
-    if (!opened && opened.error().kind() == ErrorKind::data) return fail(ErrorKind::incomplete, opened.error().message(), opened.error().hint());
-    return opened;
+    options.on_resume_gap = on_gap;
+    options.on_gap = gap_teller();
+    return open_followed(path, options);
 }
 
 // A table that was read whole: its place the first time, afterwards whether it is what it was.
@@ -481,6 +519,7 @@ void Pump::Impl::tell_stats(std::optional<std::size_t> state_bytes) {
     stats.set("newest", newest == time_before_all ? std::string() : to_rfc3339(newest));
     if (state_bytes) stats.set("state_bytes", std::uint64_t{*state_bytes});
     if (newest != time_before_all && watermark != time_before_all && watermark != time_after_all) stats.set("watermark_lag_ns", time_sub(newest, watermark));
+    if (gaps > 0) stats.set("gaps", gaps);
     control->client->tell(stats);
 }
 
@@ -503,6 +542,10 @@ void Pump::Impl::tell_at_end() {
 Result<void> Pump::Impl::serve_run() {
     if (control->client == nullptr || reading_whole) return {};
     STREAM_TRY(control->failure());
+    // In the midst of a line that is passed over in pieces there is no place.
+    for (const auto& input : inputs) {
+        if (input->reader->is_in_long_line()) return {};
+    }
     while (const auto request = control->client->next()) {
         if (request->kind == run::Request::Kind::committed) {
             STREAM_TRY(control->publish(request->epoch));

@@ -66,7 +66,8 @@ struct Pump::Impl {
         TimeNs given = time_before_all;      // the last $watermark
         std::string given_field;
         std::uint64_t bytes_before = 0;      // where reading its file began
-        std::uint64_t skip_lines = 0;        // of a text format: those that were read before
+        std::optional<InputReader::TextPlace> text_place;  // of a text format: where it goes on
+        bool is_once_only = false;           // cannot be read again
         const log::LogSource* log = nullptr;  // where it is one
         const PlacedSource* placed = nullptr;
     };
@@ -103,6 +104,7 @@ struct Pump::Impl {
     std::string sample_event;      // the first event, for messages about names
     bool fields_judged = false;
     bool gap = false;
+    std::uint64_t gaps = 0;        // in the whole run
     bool stopped = false;
     bool finished = false;
     std::int64_t pace_clock = 0;
@@ -213,6 +215,8 @@ struct Pump::Impl {
         if (control != nullptr && control->in_run()) return control->start.once && !control->start.drain;
         return !plan.state_dir.empty() && !plan.final;
     }
+    // --once: what was there is all there is; but for what cannot be read again, which is read to its end.
+    bool ends_when_read(const Input& input) const { return control != nullptr && control->start.once && !input.controlled && !input.is_once_only; }
     FieldSet& fields_of(int index) { return is_joined() ? *plan.joined[static_cast<std::size_t>(index)].fields : fields; }
     Scanner& scanner_of(std::uint32_t index) { return is_joined() ? *joined_scanners[index] : *release_scanner; }
     bool is_joined() const { return !plan.joined.empty(); }
@@ -249,6 +253,10 @@ struct Pump::Impl {
     const Resumed* resumed_of(int index) const;
     void apply_resumed(Input& input) const;
     Result<std::string> place_of(Input& input);
+    Result<std::string> text_place_of(Input& input);
+    std::function<void(const std::string&)> gap_teller();
+    void tell_gap(const std::string& what);
+    Result<std::unique_ptr<ByteSource>> open_resumed_log(Input& input, const std::string& path, const std::string& place);
     Error no_stream(const Input& input) const;
     std::uint64_t resumed_file = 0;       // of several one after the other: which
     bool state_loaded = false;

@@ -170,7 +170,7 @@ Result<bool> Pump::Impl::fill_for_merge(Input& input) {
         return true;
     }
     input.in_batch = *fill == InputReader::Fill::events;
-    if (*fill == InputReader::Fill::would_block && is_controlled() && !input.controlled && control->start.once) input.ended = true;
+    if (*fill == InputReader::Fill::would_block && ends_when_read(input)) input.ended = true;
     if (*fill == InputReader::Fill::end) {
         if (input.controlled && !input.control_ended) return tl::unexpected<Error>(broken_off(input));
         input.ended = true;

@@ -60,26 +60,29 @@ Result<std::unique_ptr<Pump::Impl::Input>> Pump::Impl::open_input(int index, con
         if (!made) return pass_on(made);
         input->format = std::move(*made);
     }
-    input->is_static = is_controlled() && joined != nullptr && joined->first && !joined->follow && control->kind_of(static_cast<std::size_t>(index)) == Control::InputKind::source;
+    const bool ours = is_controlled() && control->is_ours_to_read(static_cast<std::size_t>(index));
+    input->is_static = ours && joined != nullptr && joined->first && !joined->follow;
+    input->is_once_only = ours && control->kind_of(static_cast<std::size_t>(index)) == Control::InputKind::once_only;
     Result<std::unique_ptr<ByteSource>> source = [&]() -> Result<std::unique_ptr<ByteSource>> {
-        if (is_controlled() && control->kind_of(static_cast<std::size_t>(index)) == Control::InputKind::source) return open_resumed(*input, path);
+        if (ours) return open_resumed(*input, path);
         if (plan.open_input) return plan.open_input(static_cast<std::size_t>(index));
         if (path != "-" && log::is_log(real_file_system(), path)) {
-            auto opened = log::open_log_source(real_file_system(), path, {plan.log_partitions, plan.follow, plan.follow && plan.follow_from_end, {}, {}});
+            log::LogSourceOptions options;
+            options.follow = plan.follow;
+            options.from_end = plan.follow && plan.follow_from_end;
+            if (plan.skip_gaps) options.tell_gap = gap_teller();
+            auto opened = log::open_log_source(real_file_system(), path, options);
             if (!opened) return pass_on(opened);
             return std::unique_ptr<ByteSource>(std::move(*opened));
         }
         if (!follow || path == "-") return open_source(path);
         FollowOptions options;
         options.from_end = plan.follow_from_end;
-        options.on_gap = [this](const std::string& what) {
-            gap = true;
-            diagnostics.say(what);
-        };
+        options.on_gap = gap_teller();
         return open_followed(path, options);
     }();
     if (!source) return pass_on(source);
-    const bool is_pipe = is_controlled() && control->kind_of(static_cast<std::size_t>(index)) == Control::InputKind::pipe;
+    const bool is_pipe = is_controlled() && !ours;
     if (is_pipe && has_several()) {
         auto spool = std::make_unique<SpoolSource>(std::move(*source), SpoolSource::Limits{1 << 20, plan.spill_max, plan.spill_folder});
         input->spool = spool.get();
@@ -90,10 +93,13 @@ Result<std::unique_ptr<Pump::Impl::Input>> Pump::Impl::open_input(int index, con
     input->heard_ns = clock_ns(CLOCK_MONOTONIC);
     input->controlled = is_pipe;
     const bool pauses = is_controlled() && control->start.once && !control->start.drain;
-    if (input->controlled || pauses) input->reader->whole_lines_only();
+    if (input->controlled || (pauses && !input->is_once_only)) input->reader->whole_lines_only();
     if (const Resumed* saved = resumed_of(index); saved != nullptr) {
         apply_resumed(*input);
         if (input->format == nullptr && !input->controlled) input->reader->count_from(saved->lines, input->bytes_before);
+    }
+    if (input->text_place && !input->reader->go_on(*input->text_place, input->bytes_before)) {
+        return fail(ErrorKind::corrupt, "the saved place in " + display_name(path) + " cannot be read");
     }
     return input;
 }

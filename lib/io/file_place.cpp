@@ -53,9 +53,9 @@ std::string encode(const FilePlace& place) {
     }
     return fmt::format(
         "{{\"place\":{},\"device\":{},\"inode\":{},\"born\":{},\"modified\":{},\"offset\":{},"
-        "\"head\":{},\"tail\":{},\"over\":{},\"left\":\"{}\"}}",
+        "\"head\":{},\"tail\":{},\"over\":{},\"waits\":{},\"left\":\"{}\"}}",
         version, place.device, place.inode, place.born_ns, place.modified_ns, place.offset, place.head_crc,
-        place.tail_crc, place.over ? 1 : 0, left);
+        place.tail_crc, place.over ? 1 : 0, place.waits ? 1 : 0, left);
 }
 
 Result<FilePlace> decode_place(std::string_view text) {
@@ -69,11 +69,14 @@ Result<FilePlace> decode_place(std::string_view text) {
     }
     FilePlace place;
     int over = 0;
+    int waits = 0;
     reader.text(",\"device\":").number(place.device).text(",\"inode\":").number(place.inode);
     reader.text(",\"born\":").number(place.born_ns).text(",\"modified\":").number(place.modified_ns);
     reader.text(",\"offset\":").number(place.offset).text(",\"head\":").number(place.head_crc);
-    reader.text(",\"tail\":").number(place.tail_crc).text(",\"over\":").number(over).text(",\"left\":\"");
+    reader.text(",\"tail\":").number(place.tail_crc).text(",\"over\":").number(over).text(",\"waits\":").number(waits);
+    reader.text(",\"left\":\"");
     place.over = over == 1;
+    place.waits = waits == 1;
     while (reader.is_good() && !reader.begins_with('"') && place.left.size() < left_max) {
         if (!place.left.empty()) reader.text(";");
         FilePlace one;
@@ -82,7 +85,7 @@ Result<FilePlace> decode_place(std::string_view text) {
         reader.text(" ").number(one.tail_crc);
         place.left.push_back(std::move(one));
     }
-    if (!reader.text("\"}").is_at_end() || over < 0 || over > 1) {
+    if (!reader.text("\"}").is_at_end() || over < 0 || over > 1 || waits < 0 || waits > 1) {
         return fail(ErrorKind::corrupt, fmt::format("{} is no place in a file", quoted(text, shown)));
     }
     return place;

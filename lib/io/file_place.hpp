@@ -32,6 +32,8 @@ struct FilePlace {
     // Followed files only: those that bore the name before and may still be written to, and how far they
     // were read. Theirs is empty.
     std::vector<FilePlace> left;
+    // Followed files only, with offset 0: there were bytes to be read.
+    bool waits = false;
 
     bool operator==(const FilePlace&) const = default;
     bool is_empty() const { return offset == 0 && left.empty(); }

@@ -33,6 +33,7 @@ void FollowedFile::begin_life() {
     }
     life->name = name_;
     life->fd = fd_;
+    life->followed = true;
     life->bytes.window = window_;
     life_ = std::move(life);
 }

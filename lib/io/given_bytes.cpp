@@ -60,7 +60,9 @@ std::optional<std::uint32_t> KnownBytes::tail_crc(std::uint64_t offset) const {
 }
 
 Result<FilePlace> FileLife::place_at(std::uint64_t offset) const {
-    FilePlace place{identity.device, identity.inode, identity.born_ns, modified_ns, offset, 0, 0, false, {}};
+    FilePlace place{identity.device, identity.inode, identity.born_ns, modified_ns, offset, 0, 0, false, {}, false};
+    struct stat status;
+    if (offset == 0 && followed) place.waits = ::fstat(fd->get(), &status) == 0 && status.st_size > 0;
     const std::size_t size = edge_size(offset);
     auto head = bytes.head_crc(offset);
     if (!head) {

@@ -42,6 +42,7 @@ struct FileLife {
     std::string name;
     std::shared_ptr<OwnedFd> fd;  // bytes that are no longer in the window are read again
     bool compressed = false;
+    bool followed = false;
     bool over = false;  // truncated or rewritten (the file has another life now), or left for good
     KnownBytes bytes;
 

@@ -174,13 +174,19 @@ Result<FoundPlace> Search::run() {
         }
         if (place.offset == 0) {
             // Nothing of it was read: it and what came after it is what was written to since.
+            const std::vector<bool> before = taken;
             STREAM_TRY(add_from(0, place.modified_ns - 1, found.parts));
-            return found;
+            bool may_hold_it = false;  // one that was rotated since, and perhaps compressed
+            for (std::size_t i = 0; i < entries.size(); ++i) {
+                may_hold_it = may_hold_it || (taken[i] && !before[i] && entries[i].kind == Kind::rotated);
+            }
+            if (!place.waits || may_hold_it) return found;
+        } else {
+            STREAM_TRY(add_from(0, place.modified_ns, found.parts));
         }
         found.gap = fmt::format("the place in {} where reading stopped is gone (byte {} of inode {}; {})",
                                 quoted_name(path), place.offset, place.inode,
                                 why.empty() ? why_gone(entries, place) : why);
-        STREAM_TRY(add_from(0, place.modified_ns, found.parts));
         return found;
     }
     const FolderEntry& entry = entries[at];

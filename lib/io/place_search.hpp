@@ -36,7 +36,8 @@ struct FoundPlace {
 // then by its checksums: the file of that name, its rotated siblings, oldest first, and then any whose name
 // begins as it does. Of several whose checksums match, one that was last written to before the place was
 // taken cannot be it. Only rotated siblings are taken to have come after it: NAME.N, NAME-DATE, STEM-DATE.EXT
-// and the like, also compressed, in the order of their mtimes. A place with offset 0 is never a gap.
+// and the like, also compressed, in the order of their mtimes. A place with offset 0 is a gap only
+// where there were bytes to be read and no sibling has come since that may hold them.
 //
 // `settle` is called before the folder is looked at once more: what happened to it until then is accounted
 // for. Errors: ErrorKind::io; ErrorKind::usage where `path` is no regular file; ErrorKind::data where a file

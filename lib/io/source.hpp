@@ -61,8 +61,8 @@ public:
 // A source that is no file, and can be resumed where a text of its own says.
 class PlacedSource : public ByteSource {
 public:
-    // Behind the first `count` of the bytes that read() has given.
-    virtual std::string place_text(std::uint64_t count) const = 0;
+    // Behind the first `count` of the bytes that read() has given. ErrorKind::io: too far back.
+    virtual Result<std::string> place_text(std::uint64_t count) const = 0;
 };
 
 }  // namespace stream

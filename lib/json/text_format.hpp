@@ -33,6 +33,11 @@ public:
     // A new file begins (a header may follow); `same_columns` keeps the columns of the last one where
     // the file has no header.
     virtual void begin_file() {}
+
+    // What the records so far have taught it (a header, a year, a transaction that is open): opaque bytes, for a format
+    // of the same options that goes on behind them. False, and nothing is to be relied on: they are not of such a one.
+    virtual std::string save() const { return {}; }
+    virtual bool load(std::string_view saved) { return saved.empty(); }
 };
 
 struct TextFormatOptions {

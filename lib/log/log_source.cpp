@@ -7,8 +7,10 @@
 
 #include <algorithm>
 #include <cstring>
-#include <deque>
+#include <optional>
 #include <utility>
+
+#include "log/given_records.hpp"
 
 namespace stream::log {
 
@@ -40,19 +42,26 @@ namespace {
 
 class Records final : public LogSource {
 public:
-    Records(LogReader reader, const std::string& folder, bool follow) : reader_(std::move(reader)) {
-        if (follow) watch_.emplace(folder);
-        for (std::uint32_t p = 0; p < reader_.manifest().config().partitions; ++p) next_.push_back(reader_.position(p));
+    Records(LogReader reader, const std::string& folder, const LogSourceOptions& options) : reader_(std::move(reader)), tell_gap_(options.tell_gap) {
+        if (options.follow) watch_.emplace(folder);
     }
 
     Result<ReadOutcome> read(std::span<char> into) override {
         while (left_.empty()) {
+            std::vector<std::uint64_t> before = positions();
             auto got = reader_.next(run_);
             if (!got) return pass_on(got);
             switch (*got) {
-                case LogReader::Next::records: begin_run(); break;
+                case LogReader::Next::records:
+                    left_ = run_.lines;
+                    given_.add(run_, left_, std::move(before));
+                    break;
                 case LogReader::Next::gap:
-                    return fail(ErrorKind::io, fmt::format("offsets {}..{} are gone (partition {})", reader_.gap().from, reader_.gap().to, reader_.gap().partition));
+                    if (tell_gap_ == nullptr) {
+                        return fail(ErrorKind::data, gap_text(reader_.gap()), fmt::format("stream-log read and stream-cat go on at offset {}: --on-gap skip", reader_.gap().to + 1));
+                    }
+                    tell_gap_(gap_text(reader_.gap()));
+                    break;
                 case LogReader::Next::damage: break;
                 case LogReader::Next::end: {
                     if (!watch_) return ReadOutcome{ReadOutcome::Status::end, 0};
@@ -67,65 +76,42 @@ public:
         const std::size_t size = std::min(left_.size(), into.size());
         std::memcpy(into.data(), left_.data(), size);
         left_.remove_prefix(size);
-        position_ += size;
         return ReadOutcome{ReadOutcome::Status::data, size};
     }
 
-    Result<std::vector<std::uint64_t>> places_at(std::uint64_t delivered) const override {
-        // The run that holds the last byte used: of its partition the record behind it is next.
-        for (auto piece = pieces_.rbegin(); piece != pieces_.rend(); ++piece) {
-            if (piece->begin >= delivered) continue;
-            std::vector<std::uint64_t> places = piece->before;
-            const std::string_view used = std::string_view(piece->lines).substr(0, static_cast<std::size_t>(delivered - piece->begin));
-            const auto records = static_cast<std::size_t>(std::count(used.begin(), used.end(), '\n'));
-            if (records > 0) places[piece->partition] = piece->offsets[records - 1] + 1;
-            return places;
-        }
-        if (pieces_.empty() || delivered == pieces_.front().begin) return pieces_.empty() ? next_ : pieces_.front().before;
-        return fail(ErrorKind::io, fmt::format("byte {} of the log's records is too far back to be found again", delivered));
-    }
+    Result<std::vector<std::uint64_t>> places_at(std::uint64_t delivered) const override { return given_.places_at(delivered, positions()); }
 
     int poll_fd() const override { return watch_ ? watch_->fd() : -1; }
     int wait_ms() const override { return watch_ ? watch_->wait_ms() : -1; }
-    std::uint64_t raw_position() const override { return position_; }
+    std::uint64_t raw_position() const override { return given_.count() - left_.size(); }
     bool is_regular() const override { return !watch_; }
     bool is_followed() const override { return watch_.has_value(); }
 
 private:
-    // What was given, as far back as somebody may not have used it up: a block of lines and one line.
-    struct Piece {
-        std::uint64_t begin = 0;
-        std::uint32_t partition = 0;
-        std::vector<std::uint64_t> before;   // each partition's next offset, before it
-        std::vector<std::uint64_t> offsets;  // of its records
-        std::string lines;
-    };
-
-    void begin_run() {
-        left_ = run_.lines;
-        Piece piece{position_, run_.partition, next_, {}, std::string(run_.lines)};
-        for (std::uint32_t i = 0; i < run_.records; ++i) piece.offsets.push_back(run_.offset_of(i));
-        if (run_.records > 0) next_[run_.partition] = piece.offsets.back() + 1;
-        kept_ += piece.lines.size();
-        pieces_.push_back(std::move(piece));
-        constexpr std::uint64_t enough = 2u << 20;
-        while (pieces_.size() > 2 && kept_ - pieces_.front().lines.size() > enough + 2 * pieces_.back().lines.size()) {
-            kept_ -= pieces_.front().lines.size();
-            pieces_.pop_front();
-        }
+    std::vector<std::uint64_t> positions() const {
+        std::vector<std::uint64_t> all;
+        for (std::uint32_t p = 0; p < reader_.manifest().config().partitions; ++p) all.push_back(reader_.position(p));
+        return all;
     }
 
-    std::deque<Piece> pieces_;
-    std::uint64_t kept_ = 0;
-    std::vector<std::uint64_t> next_;
+    GivenRecords given_;
     LogReader reader_;
+    std::function<void(const std::string&)> tell_gap_;
     std::optional<HeadWatch> watch_;
     Run run_;
     std::string_view left_;
-    std::uint64_t position_ = 0;
 };
 
 }  // namespace
+
+std::string gap_text(const Gap& gap) {
+    if (gap.from == gap.to) return fmt::format("offset {} is gone (partition {})", gap.from, gap.partition);
+    return fmt::format("offsets {}..{} are gone (partition {})", gap.from, gap.to, gap.partition);
+}
+
+tl::unexpected<Error> gap_failure(const Gap& gap) {
+    return fail(ErrorKind::data, gap_text(gap), fmt::format("--on-gap skip goes on at offset {}", gap.to + 1));
+}
 
 Result<std::unique_ptr<LogSource>> open_log_source(FileSystem& files, const std::string& folder, const LogSourceOptions& options) {
     ReaderOptions reading;
@@ -135,7 +121,7 @@ Result<std::unique_ptr<LogSource>> open_log_source(FileSystem& files, const std:
     for (std::uint32_t p = 0; options.from_end && p < reader->manifest().config().partitions; ++p) reader->seek(p, reader->end_offset(p));
     for (std::uint32_t p = 0; p < options.resume.size() && p < reader->manifest().config().partitions; ++p) reader->seek(p, options.resume[p]);
     for (std::uint32_t p = 0; p < options.stop.size() && p < reader->manifest().config().partitions; ++p) reader->stop_at(p, options.stop[p]);
-    return std::unique_ptr<LogSource>(std::make_unique<Records>(std::move(*reader), folder, options.follow));
+    return std::unique_ptr<LogSource>(std::make_unique<Records>(std::move(*reader), folder, options));
 }
 
 }  // namespace stream::log

@@ -3,6 +3,7 @@
 // were appended.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -21,6 +22,8 @@ struct LogSourceOptions {
     // Where to go on, of each partition that is read: what places_at() gave.
     std::vector<std::uint64_t> resume;
     std::vector<std::uint64_t> stop;  // where each partition ends for us; empty: where it ends
+    // Told what retention took away before it was read, in a sentence; null: that is an error.
+    std::function<void(const std::string&)> tell_gap;
 };
 
 class LogSource : public ByteSource {
@@ -30,8 +33,13 @@ public:
     virtual Result<std::vector<std::uint64_t>> places_at(std::uint64_t delivered) const = 0;
 };
 
-// Errors as LogReader::open(). Records that retention took away before they were read are ErrorKind::io
-// when their turn comes.
+// "offsets 100..499 are gone (partition 0)".
+std::string gap_text(const Gap& gap);
+// ErrorKind::data for it.
+tl::unexpected<Error> gap_failure(const Gap& gap);
+
+// Errors as LogReader::open(). Records that retention took away before they were read are ErrorKind::data when their
+// turn comes, unless there is somebody to be told.
 Result<std::unique_ptr<LogSource>> open_log_source(FileSystem& files, const std::string& folder, const LogSourceOptions& options);
 
 // Wakes who waits for a log to grow. fd() is to be polled (POLLIN); -1: there is nothing to poll, look now and then

@@ -35,11 +35,19 @@ tl::unexpected<Error> run_is_gone() { return fail(ErrorKind::incomplete, "the ru
 
 Environment Environment::read() {
     if (text_of(std::getenv("STREAM_CONTROL")) != "1") return {};
-    return {text_of(std::getenv("STREAM_RUN")), text_of(std::getenv("STREAM_KEY"))};
+    Environment environment;
+    environment.folder = text_of(std::getenv("STREAM_RUN"));
+    environment.key = text_of(std::getenv("STREAM_KEY"));
+    environment.at_most_once = text_of(std::getenv("STREAM_RUN_AT_MOST_ONCE")) == "1";
+    environment.run_stdin = text_of(std::getenv("STREAM_RUN_STDIN"));
+    environment.again = text_of(std::getenv("STREAM_RUN_AGAIN")) == "1";
+    return environment;
 }
 
 void clear_environment() {
-    for (const char* name : {"STREAM_CONTROL", "STREAM_KEY", "STREAM_RUN", "STREAM_RUN_NOW"}) ::unsetenv(name);
+    for (const char* name : {"STREAM_CONTROL", "STREAM_KEY", "STREAM_RUN", "STREAM_RUN_NOW", "STREAM_RUN_AT_MOST_ONCE", "STREAM_RUN_STDIN", "STREAM_RUN_AGAIN"}) {
+        ::unsetenv(name);
+    }
 }
 
 std::int64_t command_line_now_ns() {
@@ -89,6 +97,7 @@ Result<Start> Client::start(const Hello& hello) {
     list("in", hello.pipes_in, number);
     list("out", hello.pipes_out, number);
     list("by_arrival", hello.by_arrival, as_is);
+    list("once_only", hello.once_only, as_is);
     if (!channel_.send(message)) return run_is_gone();
     Start start;
     for (;;) {

@@ -24,6 +24,9 @@ namespace stream::run {
 struct Environment {
     std::string folder;  // STREAM_RUN, absolute; empty: no run
     std::string key;     // STREAM_KEY; empty: no control lines
+    bool at_most_once = false;  // STREAM_RUN_AT_MOST_ONCE: what cannot be read again may be read all the same
+    std::string run_stdin;      // STREAM_RUN_STDIN: the inode of what the run itself was started with; empty: nothing
+    bool again = false;         // STREAM_RUN_AGAIN: an attempt of this stream-run has failed before
     static Environment read();
 };
 // What `now`, -2h and today mean, nanoseconds since 1970: in a run when it was first started, else now.
@@ -43,6 +46,7 @@ struct Hello {
     std::vector<std::uint64_t> pipes_in;      // inodes it reads
     std::vector<std::uint64_t> pipes_out;     // and writes
     std::vector<std::string> by_arrival;      // options by which the result depends on arrival
+    std::vector<std::string> once_only;       // inputs that cannot be read again
 };
 
 struct Start {

@@ -75,6 +75,7 @@ std::optional<Message> Coordinator::hello(std::uint64_t id, const Message& messa
     member.pipes_in = numbers_of(message.text("in"));
     member.pipes_out = numbers_of(message.text("out"));
     member.by_arrival = lines_of(message.text("by_arrival"));
+    member.once_only = lines_of(message.text("once_only"));
     for (const auto& [other_id, other] : members_) {
         if (member.has_duties() && other.has_duties() && other.name == member.name) {
             fail({static_cast<int>(status_usage), false, "", "two commands of the pipeline are alike: " + member.tool + " " + member.arguments + "\n--name tells them apart"});

@@ -32,6 +32,7 @@ struct Member {
     std::vector<std::uint64_t> pipes_in;
     std::vector<std::uint64_t> pipes_out;
     std::vector<std::string> by_arrival;
+    std::vector<std::string> once_only;  // inputs that cannot be read again
 
     bool at_end = false;     // a source: nothing more for now
     bool has_new = false;    // a source: something since the last barrier

@@ -26,6 +26,10 @@ public:
     // Whether --to is reached in all of these.
     bool is_done(const log::LogReader& reader, const std::vector<std::uint32_t>& partitions) const;
 
+    // Where --to was found to be; nothing where it is not known (yet).
+    std::optional<std::uint64_t> stop_of(std::uint32_t partition) const { return stops_[partition]; }
+    void set_stop(std::uint32_t partition, std::uint64_t offset) { stops_[partition] = offset; }
+
 private:
     Position from_;
     std::optional<Position> to_;

@@ -99,13 +99,4 @@ Result<std::uint64_t> offset_of(log::LogReader& reader, std::uint32_t partition,
     return first;
 }
 
-std::string gap_text(const log::Gap& gap) {
-    if (gap.from == gap.to) return fmt::format("offset {} is gone (partition {})", gap.from, gap.partition);
-    return fmt::format("offsets {}..{} are gone (partition {})", gap.from, gap.to, gap.partition);
-}
-
-tl::unexpected<Error> gap_failure(const log::Gap& gap) {
-    return fail(ErrorKind::data, gap_text(gap), fmt::format("--on-gap skip goes on at offset {}", gap.to + 1));
-}
-
 }  // namespace stream

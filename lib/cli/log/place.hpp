@@ -9,6 +9,7 @@
 #include "base/error.hpp"
 #include "cli/log/records.hpp"
 #include "io/file_system.hpp"
+#include "log/log_source.hpp"
 #include "log/manifest.hpp"
 #include "log/reader.hpp"
 #include "time/duration.hpp"
@@ -31,10 +32,5 @@ Result<void> refuse_in_run(const std::string& what);
 Result<Position> parse_log_position(const std::string& option, const std::string& text);
 // The offset of a position in one partition: -N is counted from the end, a time is the first event at or after it.
 Result<std::uint64_t> offset_of(log::LogReader& reader, std::uint32_t partition, const Position& position, RecordTime* time);
-
-// "offsets 100..499 are gone (partition 0)".
-std::string gap_text(const log::Gap& gap);
-// ErrorKind::data for it.
-tl::unexpected<Error> gap_failure(const log::Gap& gap);
 
 }  // namespace stream

@@ -8,6 +8,7 @@
 #include "cli/log/bounds.hpp"
 #include "cli/log/group_reader.hpp"
 #include "cli/log/place.hpp"
+#include "cli/log/read_source.hpp"
 #include "cli/log/record_output.hpp"
 #include "cli/signals.hpp"
 #include "log/log_source.hpp"
@@ -144,31 +145,22 @@ Result<int> read_log(Tool& tool, const LogArguments& arguments) {
 }
 
 Result<std::unique_ptr<Operator>> read_log_in_run(Tool& tool, const LogArguments& arguments) {
-    const char* never = arguments.envelope ? "--envelope" : !arguments.to.empty() ? "--to" : arguments.max > 0 ? "--max" : arguments.skip_gaps ? "--on-gap skip"
-                        : arguments.skip_corrupt ? "--skip-corrupt" : nullptr;
-    if (never != nullptr) return fail(ErrorKind::usage, std::string(never) + " cannot be had in a run yet");
-    auto reader = open_log_reader(arguments.folder(), {});
-    if (!reader) return pass_on(reader);
-    const log::LogConfig& config = reader->manifest().config();
+    auto manifest = load_manifest(arguments.folder());
+    if (!manifest) return pass_on(manifest);
+    const std::uint32_t count = manifest->config().partitions;
+    auto chosen = parse_partitions(arguments.partitions.value_or("0-" + std::to_string(count - 1)), count);
+    if (!chosen) return pass_on(chosen);
     PumpPlan& plan = tool.plan();
-    if (arguments.partitions) {
-        auto chosen = parse_partitions(*arguments.partitions, config.partitions);
-        if (!chosen) return pass_on(chosen);
-        plan.log_partitions = std::move(*chosen);
-    }
-    if (!arguments.from.empty()) {
-        auto bounds = ReadBounds::make(arguments, plan.time_field, config);
-        if (!bounds) return pass_on(bounds);
-        for (std::uint32_t p = 0; p < config.partitions; ++p) {
-            auto from = bounds->from(*reader, p);
-            if (!from) return pass_on(from);
-            plan.log_begin.push_back(*from);
-        }
-    }
+    // Now, and not at the first line: what cannot be a position is a mistake of the command line.
+    auto bounds = ReadBounds::make(arguments, plan.time_field, manifest->config());
+    if (!bounds) return pass_on(bounds);
     plan.files = {arguments.folder()};
     plan.follow = arguments.follow;
-    plan.time_field = time_field_of(plan.time_field, config);
+    plan.time_field = time_field_of(plan.time_field, manifest->config());
     plan.time_need = TimeNeed::guessed;
+    plan.open_placed = [&tool, &arguments, partitions = std::move(*chosen)](std::size_t, const PumpPlan::Placing& placing) {
+        return open_read_source(tool, arguments, {partitions, arguments.follow, true, placing});
+    };
     return std::make_unique<Cat>(CatOptions{});
 }
 

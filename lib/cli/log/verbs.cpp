@@ -64,9 +64,8 @@ Result<std::unique_ptr<Operator>> run_log_verb(Tool& tool, const LogArguments& a
     if (verb == "read") {
         STREAM_TRY(check_reading(tool, arguments, tool.options()));
         const bool in_run = !run::Environment::read().key.empty() || !tool.plan().control_key.empty();
-        if (in_run && arguments.merge) return fail(ErrorKind::usage, "--merge cannot be had in a run yet");
-        if (in_run) return read_log_in_run(tool, arguments);
         if (arguments.merge) return merge_log(tool, arguments);
+        if (in_run) return read_log_in_run(tool, arguments);
     }
     for (const auto& [name, work] : works) {
         if (name != verb) continue;

@@ -43,10 +43,17 @@ bool is_lasting(const std::string& why) {
     return std::any_of(std::begin(lasting), std::end(lasting), [&](int number) { return why.ends_with(": " + system_message(number)); });
 }
 
+// Of a stdin that may bring something: its inode.
+std::string what_stdin_is() {
+    struct stat status {};
+    if (::fstat(0, &status) != 0 || (S_ISCHR(status.st_mode) && ::isatty(0) == 0)) return {};
+    return std::to_string(status.st_ino);
+}
+
 }  // namespace
 
-Attempt::Attempt(const RunOptions& options, RunFolder& folder, const run::Commit& last, RunWatch& watch, Diagnostics& diagnostics)
-    : options_(options), folder_(folder), watch_(watch), diagnostics_(diagnostics), key_(new_key()), lines_(key_), last_(last) {
+Attempt::Attempt(const RunOptions& options, RunFolder& folder, const run::Commit& last, RunWatch& watch, Diagnostics& diagnostics, bool again)
+    : options_(options), folder_(folder), watch_(watch), diagnostics_(diagnostics), again_(again), key_(new_key()), lines_(key_), last_(last) {
     last_.run = folder.file().run;
 }
 
@@ -110,26 +117,32 @@ Result<void> Attempt::start_pipeline() {
     const std::string key = key_;
     const std::string folder = folder_.path();
     const std::string now = std::to_string(folder_.file().now_ns);
+    const std::string given = what_stdin_is();
+    // A terminal is read by its foreground processes alone.
+    const bool own_group = !options_.at_most_once || ::isatty(0) == 0;
     pid_ = ::fork();
     if (pid_ < 0) return system_failure("start", "the pipeline", errno);
     if (pid_ == 0) {
-        ::setpgid(0, 0);  // a terminal's Ctrl-C is ours to answer
+        if (own_group) ::setpgid(0, 0);  // a terminal's Ctrl-C is ours to answer
         for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGPIPE, SIGXFSZ}) ::signal(number, SIG_DFL);
         if (!folder_.hold_attempt()) ::_exit(exit_locked);
         const int null = ::open("/dev/null", O_RDONLY);
-        ::dup2(null, 0);
+        if (!options_.at_most_once) ::dup2(null, 0);
         ::dup2(theirs.get(), 1);
         ::setenv("STREAM_CONTROL", "1", 1);
         ::setenv("STREAM_KEY", key.c_str(), 1);
         ::setenv("STREAM_RUN", folder.c_str(), 1);
         ::setenv("STREAM_RUN_NOW", now.c_str(), 1);
+        ::setenv("STREAM_RUN_STDIN", given.c_str(), 1);
+        ::setenv("STREAM_RUN_AT_MOST_ONCE", options_.at_most_once ? "1" : "", 1);
+        ::setenv("STREAM_RUN_AGAIN", again_ ? "1" : "", 1);
         if (options_.file.empty()) ::execlp("bash", "bash", "-o", "pipefail", "-c", options_.command.c_str(), static_cast<char*>(nullptr));
         else ::execl(options_.file.c_str(), options_.file.c_str(), static_cast<char*>(nullptr));
         const char text[] = "stream-run: cannot start the pipeline\n";
         [[maybe_unused]] const auto n = ::write(2, text, sizeof text - 1);
         ::_exit(127);
     }
-    ::setpgid(pid_, pid_);
+    if (own_group) ::setpgid(pid_, pid_);
     process_ = OwnedFd(static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0)));
     last_hello_ns_ = steady_ns();
     return {};
@@ -203,6 +216,7 @@ Result<void> Attempt::receive(std::uint64_t id) {
 // The pipeline is what the run's state is of, or a new one: now it may be written down as the run's.
 Result<void> Attempt::accepted() {
     accepted_ = true;
+    tell_once_only();
     const std::string names = coordinator_->by_arrival();
     if (!names.empty()) diagnostics_.say("the result depends on when events arrive: " + names);
     RunFile file = folder_.file();
@@ -210,6 +224,14 @@ Result<void> Attempt::accepted() {
     diagnostics_.say("the pipeline was edited since epoch " + std::to_string(last_.epoch) + "; sources, states and sinks are compared by name");
     file.pipeline = pipeline_of(options_);
     return folder_.write(file);
+}
+
+void Attempt::tell_once_only() {
+    std::string names;
+    for (const auto& [id, member] : coordinator_->members()) {
+        for (const std::string& input : member.once_only) names += (names.empty() ? "" : ", ") + input + " (" + member.tool + ")";
+    }
+    if (!names.empty() && !again_) diagnostics_.say("what cannot be read again, and is lost by a crash or a stop where it is not committed yet: " + names);
 }
 
 // Pipe ends that no tool holds.

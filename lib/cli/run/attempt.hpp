@@ -26,7 +26,7 @@ namespace stream {
 
 class Attempt {
 public:
-    Attempt(const RunOptions& options, RunFolder& folder, const run::Commit& last, RunWatch& watch, Diagnostics& diagnostics);
+    Attempt(const RunOptions& options, RunFolder& folder, const run::Commit& last, RunWatch& watch, Diagnostics& diagnostics, bool again);
     ~Attempt();
 
     struct Outcome {
@@ -53,6 +53,7 @@ private:
     Result<void> receive(std::uint64_t id);
     Result<void> read_stdout();
     Result<void> take_stdout_line(std::string_view line);
+    void tell_once_only();
     Result<void> look_at_topology(std::int64_t now_ns);
     Result<void> look_at_processes();
     Result<void> accepted();
@@ -65,6 +66,7 @@ private:
     RunFolder& folder_;
     RunWatch& watch_;
     Diagnostics& diagnostics_;
+    bool again_;                 // one before it has failed
     std::string key_;
     ControlLines lines_;
     run::Commit last_;

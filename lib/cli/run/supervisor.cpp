@@ -86,7 +86,7 @@ Result<int> run_pipeline(const RunOptions& options, Diagnostics& diagnostics) {
         STREAM_TRY(sweep_states(*folder, last));
         file.attempt += 1;
         STREAM_TRY(folder->write(file));
-        auto outcome = Attempt(options, *folder, last, watch, diagnostics).run();
+        auto outcome = Attempt(options, *folder, last, watch, diagnostics, failures > 0).run();
         if (!outcome) return pass_on(outcome);
         last = outcome->last;
         file = folder->file();

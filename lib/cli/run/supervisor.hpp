@@ -23,6 +23,7 @@ struct RunOptions {
     std::optional<std::uint64_t> sinks;
     bool strict = false;
     std::string metrics;         // --metrics: where they are to be had; empty: nowhere
+    bool at_most_once = false;
 };
 
 // What run.json calls the pipeline.

@@ -316,7 +316,7 @@ Result<int> run_through(const ThroughOptions& options, const SignalsBefore& sign
     run::Environment environment = run::Environment::read();
     if (!options.control_key.empty()) {
         if (!environment.folder.empty()) return fail(ErrorKind::usage, "--control is the run's to say here");
-        environment = {"", options.control_key};
+        environment.key = options.control_key;
     }
     if (environment.key.empty()) return tl::unexpected<Error>(become(options.command, signals));
     if (!ControlLines::is_key(environment.key)) {

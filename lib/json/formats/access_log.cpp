@@ -69,6 +69,9 @@ private:
     void write_request(std::string_view raw, ObjectWriter& object);
     std::string_view unescaped(std::string_view raw);
 
+    std::string learnt() const override { return stamp_.save(); }
+    bool relearn(std::string_view saved) override { return stamp_.load(saved); }
+
     Stamp stamp_;
     bool combined_;
     std::string unescaped_;

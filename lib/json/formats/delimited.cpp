@@ -75,6 +75,9 @@ private:
     Result<bool> write_event(std::string_view record, ObjectWriter& object) override;
     Error refused(Error error) override;
 
+    std::string learnt() const override;
+    bool relearn(std::string_view saved) override;
+
     Result<bool> read_header(std::string_view record);
     Error header_error(const Error& error);
     const char* write_quoted(const char* at, const char* end, ObjectWriter& object);
@@ -107,6 +110,29 @@ void Delimited::begin_file() {
     RecordFormat::begin_file();
     in_quotes_ = false;
     if (header_ != Header::none) header_ = Header::expected;
+}
+
+// The header's names, as they are written: JSON, without a line end. (A header that is none ends the reading.)
+std::string Delimited::learnt() const {
+    if (header_ != Header::known) return header_ == Header::none ? "columns" : "";
+    std::string names = "header";
+    for (const std::string& prefix : prefixes_) names += '\n' + prefix;
+    return names;
+}
+
+bool Delimited::relearn(std::string_view saved) {
+    in_quotes_ = false;
+    if (header_ == Header::none) return saved == "columns";
+    prefixes_.clear();
+    header_ = saved.empty() ? Header::expected : Header::known;
+    if (saved.empty()) return true;
+    if (!saved.starts_with("header\n")) return false;
+    for (std::size_t at = 6; at < saved.size();) {
+        const std::size_t end = std::min(saved.find('\n', at + 1), saved.size());
+        prefixes_.emplace_back(saved.substr(at + 1, end - at - 1));
+        at = end;
+    }
+    return true;
 }
 
 // Quotes matter in pairs: a line end between them is text. `newline` is the next line end outside of

@@ -76,6 +76,15 @@ void RecordFormat::begin_file() {
     looked_at_ = 0;
 }
 
+std::string RecordFormat::save() const { return (at_file_start_ ? "^" : "-") + learnt(); }
+
+bool RecordFormat::load(std::string_view saved) {
+    if (!saved.starts_with('^') && !saved.starts_with('-')) return false;
+    at_file_start_ = saved[0] == '^';
+    looked_at_ = 0;
+    return relearn(saved.substr(1));
+}
+
 std::size_t RecordFormat::mark_length(std::string_view bytes) const {
     return at_file_start_ && bytes.starts_with(byte_order_mark) ? byte_order_mark.size() : 0;
 }

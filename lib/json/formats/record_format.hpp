@@ -21,6 +21,8 @@ public:
     // lines, sees to UTF-8, and leaves the rest to write_event.
     Result<bool> convert(std::string_view record, std::string& out) final;
     void begin_file() override;
+    std::string save() const final;
+    bool load(std::string_view saved) final;
 
 protected:
     enum class BlankLines : std::uint8_t { skipped, events };
@@ -28,6 +30,9 @@ protected:
 
     // One record, UTF-8, without its line end, to one whole object. False: no event.
     virtual Result<bool> write_event(std::string_view record, ObjectWriter& object) = 0;
+    // What a format itself has learnt.
+    virtual std::string learnt() const { return {}; }
+    virtual bool relearn(std::string_view saved) { return saved.empty(); }
     // A record that is not UTF-8, on its way to the caller.
     virtual Error refused(Error error) { return error; }
 

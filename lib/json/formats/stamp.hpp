@@ -36,6 +36,12 @@ public:
         return {};
     }
 
+    std::string save() const { return parser_.save(); }
+    bool load(std::string_view saved) {
+        text_.clear();
+        return parser_.load(saved);
+    }
+
 private:
     explicit Stamp(TimeParser parser) : parser_(std::move(parser)) {}
 

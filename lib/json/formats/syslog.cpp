@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cstddef>
 #include <optional>
 #include <string>
@@ -92,10 +93,28 @@ private:
     Result<void> write_traditional(std::string_view line, ObjectWriter& object);
     Result<void> write_rfc5424(std::string_view line, ObjectWriter& object);
     static void write_tag(const Tag& tag, ObjectWriter& object);
+    std::string learnt() const override;
+    bool relearn(std::string_view saved) override;
 
     Stamp iso_;
     std::optional<Stamp> bsd_;  // of times without a year; none without a base
 };
+
+// Both, the first one's length in front.
+std::string Syslog::learnt() const {
+    const std::string iso = iso_.save();
+    return fmt::format("{}:{}{}", iso.size(), iso, bsd_ ? bsd_->save() : std::string());
+}
+
+bool Syslog::relearn(std::string_view saved) {
+    std::size_t size = 0;
+    const auto parsed = std::from_chars(saved.data(), saved.data() + saved.size(), size);
+    const auto begin = static_cast<std::size_t>(parsed.ptr - saved.data()) + 1;
+    if (parsed.ec != std::errc() || begin > saved.size() || saved[begin - 1] != ':' || size > saved.size() - begin) return false;
+    if (!iso_.load(saved.substr(begin, size))) return false;
+    const std::string_view bsd = saved.substr(begin + size);
+    return bsd_ ? bsd_->load(bsd) : bsd.empty();
+}
 
 Result<bool> Syslog::write_event(std::string_view line, ObjectWriter& object) {
     const std::size_t priority = priority_length(line);

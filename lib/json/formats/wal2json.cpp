@@ -39,6 +39,14 @@ private:
     Result<bool> write_transaction(const Value& line, const Value& changes, ObjectWriter& object);
     Result<bool> read_change(const Value& change, Change& out);
     Result<void> write(const Change& change, ObjectWriter& object);
+    // The mark is JSON: no line end is in it.
+    std::string learnt() const override { return transaction_ + '\n' + stamp_.save(); }
+    bool relearn(std::string_view saved) override {
+        const std::size_t end = saved.find('\n');
+        if (end == std::string_view::npos) return false;
+        transaction_ = saved.substr(0, end);
+        return stamp_.load(saved.substr(end + 1));
+    }
 
     Stamp stamp_;
     std::string transaction_;  // version 2: the mark that began the one we are in

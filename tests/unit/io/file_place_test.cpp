@@ -360,9 +360,24 @@ TEST_F(Place, AnEmptyPlaceIsTheStart) {
         write_file(log_, lines_from(10, 10));
         EXPECT_EQ(rest(place, follow), lines_from(0, 20));
         fs::remove(folder_.file("app.log.1"));
-        EXPECT_EQ(rest(place, follow), lines_from(10, 10));
+        EXPECT_EQ(place.waits, follow);
+        // Of a file that is followed it is known that it had bytes, and they are gone.
+        if (follow) {
+            EXPECT_EQ(opened(place, true), nullptr);
+            EXPECT_NE(error_->message().find("where reading stopped is gone (byte 0 of inode"), std::string::npos);
+        }
+        EXPECT_EQ(rest(place, follow, follow ? OnGap::skip : OnGap::fail), lines_from(10, 10));
+        EXPECT_EQ(gaps_.size(), follow ? 1U : 0U);
         EXPECT_EQ(rest({}, follow), lines_from(10, 10));
     }
+    gaps_.clear();
+    write_file(log_, "");
+    const FilePlace empty = place_of(*opened({}, true), 0);
+    EXPECT_FALSE(empty.waits);
+    rename_log("app.log.1");
+    fs::remove(folder_.file("app.log.1"));
+    write_file(log_, lines_from(0, 1));
+    EXPECT_EQ(rest(empty, true), lines_from(0, 1));
     EXPECT_TRUE(gaps_.empty());
     fs::remove(log_);
     EXPECT_EQ(opened({}, false), nullptr);

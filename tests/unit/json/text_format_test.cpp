@@ -152,6 +152,44 @@ TEST(TextFormat, a_new_file_has_its_own_header) {
     EXPECT_EQ(run_in_pieces(**named, "2\n", 3), "{\"x\":2}\n");
 }
 
+// What was learnt is handed on between any two records: the same events.
+TEST(TextFormat, goes_on_with_what_was_learnt) {
+    const std::pair<TextFormatOptions, std::string> cases[] = {
+        {options_of("csv"), "\xEF\xBB\xBF" "a,\"b \"\"c\"\"\n,d\",e\n1,2,3\n\"4\n\",5,6\n\n7,8\n9,0,1\n"},
+        {options_of("tsv"), "a\tb\n1\t2\n3\t4\n"},
+        {options_of("csv", {"x", "y"}), "1,2\n3,4\n"},
+        {options_of("syslog", {}, "2024"), "Dec 31 23:59:59 h p[1]: a\nJan  1 00:00:00 h p: b\n2025-02-01T00:00:00Z h p: c\nNov  1 00:00:00 h p: d\nJan  2 00:00:00 h p: e\n"},
+        {options_of("clf"), "h - - [10/Oct/2000:13:55:36 -0700] \"GET / HTTP/1.0\" 200 1\nno\nh - - [10/Oct/2000:13:55:37 -0700] \"GET / HTTP/1.0\" 200 1\n"},
+        {options_of("wal2json"), R"({"action":"B","xid":7,"timestamp":"2024-01-01 00:00:00+00"})" "\n" R"({"action":"I","schema":"s","table":"t","columns":[{"name":"a","type":"int","value":1}]})" "\n"
+                                 R"({"action":"C"})" "\n" R"({"action":"I","schema":"s","table":"t","columns":[{"name":"a","type":"int","value":2}]})" "\n"},
+    };
+    for (const auto& [options, text] : cases) {
+        auto whole = make_text_format(options);
+        ASSERT_TRUE(whole);
+        (*whole)->begin_file();
+        auto relayed = make_text_format(options);
+        (*relayed)->begin_file();
+        std::string_view rest = text;
+        while (const std::size_t length = (*whole)->record_length(rest, true)) {
+            auto next = make_text_format(options);
+            ASSERT_TRUE((*next)->load((*relayed)->save())) << options.name;
+            relayed = std::move(next);
+            ASSERT_EQ((*relayed)->record_length(rest, true), length);
+            std::string one, other;
+            const auto first = (*whole)->convert(rest.substr(0, length), one);
+            const auto second = (*relayed)->convert(rest.substr(0, length), other);
+            EXPECT_EQ(first.has_value(), second.has_value());
+            EXPECT_EQ(one, other) << options.name;
+            rest.remove_prefix(length);
+        }
+        EXPECT_TRUE(rest.empty());
+    }
+    auto csv = make_text_format(options_of("csv"));
+    for (const char* foreign : {"", "x", "-head", "?header\nx"}) EXPECT_FALSE((*csv)->load(foreign)) << foreign;
+    auto syslog = make_text_format(options_of("syslog"));
+    for (const char* foreign : {"", "-", "-12:", "-1:x", "-99999999999999999999:x", "-:"}) EXPECT_FALSE((*syslog)->load(foreign)) << foreign;
+}
+
 TEST(TextFormat, tsv_has_no_quotes) {
     EXPECT_EQ(run("tsv", "a\tb\n\"x\t\\t\n-\t\n1\t2\t3\n"),
               "{\"a\":\"\\\"x\",\"b\":\"\\\\t\"}\n{\"a\":\"-\",\"b\":null}\ndata: 3 cells where 2 columns "
