@@ -43,6 +43,7 @@ class Case:
     logs = ()          # what it appends to, fresh for each run
     output = False     # whether its stdout is a result
     files = ()         # side files
+    until_drained = False  # it follows something, and ends by --drain
 
     def prepare(self, folder):
         """Inputs, in the case's own folder."""
@@ -136,6 +137,7 @@ class Tee(Case):
 
 class Rotated(Case):
     name = "followed file that rotates, window, log"
+    until_drained = True
     pipeline = "stream-cat -f app.ndjson | stream-window tumbling 10s --by status count | stream-log append totals"
     logs = ("totals",)
 
@@ -164,7 +166,33 @@ class Rotated(Case):
         shutil.copy(os.path.join(folder, "all"), os.path.join(folder, "app.ndjson"))
 
 
-CASES = [Windows, Partitioned, Join, Late, Merge, Tee, Rotated]
+class Sources(Case):
+    name = "partitions of a log merged, joined with a followed CSV, log"
+    pipeline = ("stream-log read in --merge --envelope --to 16000 | stream-map '{ts, id, user, offset}' | "
+                "stream-join <(stream-cat -f --format csv --time ts rows.csv --on-gap skip) --on id --within 3s | stream-log append both")
+    logs = ("both",)
+    until_drained = True
+
+    def prepare(self, folder):
+        sh(folder, "stream-log create in --partitions 3 --by user --segment 1MB; "
+                   f"stream-gen web --events {EVENTS} --seed 13 | tee web | stream-log append in; "
+                   "jq -r '[.ts, .id, .path] | @csv' web | sed '1i ts,id,path' > all; "
+                   f"split -n l/{STEPS} -d all piece.; cp piece.00 rows.csv")
+        self.step = 1
+
+    def meanwhile(self, folder, chance):
+        if self.step >= STEPS:
+            return False
+        with open(os.path.join(folder, f"piece.{self.step:02}"), "rb") as piece, open(os.path.join(folder, "rows.csv"), "ab") as to:
+            to.write(piece.read())
+        self.step += 1
+        return True
+
+    def undisturbed(self, folder):
+        shutil.copy(os.path.join(folder, "all"), os.path.join(folder, "rows.csv"))
+
+
+CASES = [Sources, Windows, Partitioned, Join, Late, Merge, Tee, Rotated]
 
 
 def members(folder):
@@ -237,7 +265,7 @@ class Disturbed:
             if status is None:
                 if self.killed < self.kills:
                     self.disturb(process)
-                elif isinstance(self.case, Rotated) and not more:
+                elif self.case.until_drained and not more:
                     send(process.pid, signal.SIGTERM)  # all is written: let it end, and drain
                     process.wait()
                     process = self.start("--drain")
@@ -246,7 +274,7 @@ class Disturbed:
             if status == 0:
                 return
             need(status in (-signal.SIGKILL, -signal.SIGTERM, 143, 137, 3, 4), f"stream-run ended with {status}")
-            process = self.start(*(["--drain"] if isinstance(self.case, Rotated) and self.killed >= self.kills and self.case.step >= STEPS else []))
+            process = self.start(*(["--drain"] if self.case.until_drained and self.killed >= self.kills and self.case.step >= STEPS else []))
 
 
 def play(case_class, base, seed, kills, keep):
@@ -261,7 +289,7 @@ def play(case_class, base, seed, kills, keep):
     quiet.prepare(calm)
     quiet.undisturbed(calm)
     quiet.make_sinks(calm)
-    ending = "--drain " if case_class is Rotated else ""
+    ending = "--drain " if case_class.until_drained else ""
     pipeline = case.pipeline.replace("PACE", "max")
     sh(calm, f"stream-run run {ending}{' '.join(case.options)} {'--output out' if case.output else ''} -c '{pipeline.replace(chr(39), chr(39) + chr(92) + chr(39) + chr(39))}'")
     wanted = quiet.results(calm)
