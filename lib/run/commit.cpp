@@ -129,17 +129,21 @@ std::optional<StagedFile> staged_file_of(const Message& message) {
     return file;
 }
 
-Result<void> write_commit(FileSystem& files, const std::string& folder, const Commit& commit) {
-    const std::string path = folder + "/commit";
-    const std::string temporary = folder + "/commit.next";
+Result<void> replace_in_folder(FileSystem& files, const std::string& folder, const std::string& name, std::string_view bytes) {
+    const std::string path = folder + "/" + name;
+    const std::string temporary = path + ".next";
     STREAM_TRY(files.remove(temporary));
     auto file = files.open(temporary, Open::create_new);
     if (!file) return pass_on(file);
-    STREAM_TRY((*file)->write_at(encode(commit), 0));
+    STREAM_TRY((*file)->write_at(bytes, 0));
     STREAM_TRY((*file)->sync());
     STREAM_TRY((*file)->close());
     STREAM_TRY(files.rename(temporary, path));
     return files.sync_folder(folder);
+}
+
+Result<void> write_commit(FileSystem& files, const std::string& folder, const Commit& commit) {
+    return replace_in_folder(files, folder, "commit", encode(commit));
 }
 
 Result<std::optional<Commit>> read_commit(FileSystem& files, const std::string& folder) {

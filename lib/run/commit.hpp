@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/error.hpp"
@@ -67,8 +68,11 @@ Message to_message(const StagedFile& file);
 std::optional<SavedState> saved_state_of(const Message& message);
 std::optional<StagedFile> staged_file_of(const Message& message);
 
-// Replaces `folder`/commit: written beside it, synced, renamed, the folder synced. The rename is the commit; after a
-// failure of the last step nobody may be told (ErrorKind::io).
+// Replaces `folder`/`name`: written beside it (NAME.next, which a crash leaves and the next call takes away), synced,
+// renamed, the folder synced.
+Result<void> replace_in_folder(FileSystem& files, const std::string& folder, const std::string& name, std::string_view bytes);
+
+// Replaces `folder`/commit so. The rename is the commit; after a failure of the last step nobody may be told (ErrorKind::io).
 Result<void> write_commit(FileSystem& files, const std::string& folder, const Commit& commit);
 // ErrorKind::corrupt where it fails its checks. Nothing where there is none.
 Result<std::optional<Commit>> read_commit(FileSystem& files, const std::string& folder);

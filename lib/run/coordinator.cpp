@@ -36,6 +36,14 @@ std::vector<std::uint64_t> numbers_of(const std::string& text) {
     return numbers;
 }
 
+// Of several that fail at once the cause counts: not who lost its input or its reader, and not who was killed for it.
+int weight(const Failure& failure) {
+    constexpr int no_reader = 128 + 13;  // SIGPIPE
+    if (failure.incomplete) return 0;
+    if (failure.status == no_reader) return 1;
+    return failure.status == 0 ? 2 : 3;
+}
+
 Message refuse(std::uint64_t status, const std::string& why, const std::string& hint) {
     return Message("refuse").set("status", status).set("why", why).set("hint", hint);
 }
@@ -57,9 +65,7 @@ void Coordinator::fail(Failure failure) {
         failure_ = std::move(failure);
         return;
     }
-    // Of several that fail at once the cause: not who lost its input, and not who was killed for it.
-    if (failure_->incomplete && !failure.incomplete) failure_ = std::move(failure);
-    else if (failure_->status == 0 && failure.status != 0 && !failure.incomplete) failure_ = std::move(failure);
+    if (weight(failure) > weight(*failure_)) failure_ = std::move(failure);
 }
 
 std::optional<Message> Coordinator::hello(std::uint64_t id, const Message& message) {

@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/text.hpp"
 
 namespace stream::run {
@@ -35,6 +37,9 @@ Result<std::unique_ptr<FileSink>> FileSink::open(FileSystem& files, const std::s
         auto size = (*file)->size();
         if (!size) return pass_on(size);
         sink->end_ = *size;
+        // Somebody has just made it, perhaps: what a commit says of it must not be lost with its name.
+        const std::size_t slash = target.rfind('/');
+        STREAM_TRY(files.sync_folder(slash == std::string::npos ? "." : target.substr(0, std::max<std::size_t>(slash, 1))));
     }
     sink->newest_.base = sink->end_;
     STREAM_TRY(sink->staging_.sweep());
@@ -76,17 +81,12 @@ Result<void> FileSink::finish(const StagedFile& committed) {
     return copy(committed, &target);
 }
 
-// The staged bytes to where they belong. What is the same there already is not written again.
+// The staged bytes to where they belong: also what is the same there already. Whoever wrote it may have died before it
+// was durable, or been told that it is not, and a sync makes durable only what was written since.
 Result<void> FileSink::copy(const StagedFile& staged, File* target) {
-    std::string there;
-    STREAM_TRY(staging_.read(staged, [&](std::string_view bytes, std::uint64_t at) -> Result<void> {
-        if (target == nullptr) return deliver_(bytes);
-        there.resize(bytes.size());
-        auto is = target->read_at(there, staged.base + at);
-        if (!is) return pass_on(is);
-        return *is == bytes.size() && there == bytes ? Result<void>{} : target->write_at(bytes, staged.base + at);
+    STREAM_TRY(staging_.read(staged, [&](std::string_view bytes, std::uint64_t at) {
+        return target == nullptr ? deliver_(bytes) : target->write_at(bytes, staged.base + at);
     }));
-    // Also where nothing was written: who wrote it may have died before it was durable.
     return target != nullptr ? target->sync() : Result<void>{};
 }
 

@@ -25,9 +25,9 @@ namespace stream::run {
 class FileSink {
 public:
     // `target` is there (perhaps empty). `committed`: the sink's entry of the last commit. What it says is in the
-    // target when this returns: what is there of it already is kept where it equals the staged bytes, and replaced
-    // and completed where it does not. ErrorKind::corrupt where the target goes on past it or is shorter than what
-    // earlier commits wrote, or the staged bytes fail their checksum. Staged files of others' attempts are removed.
+    // target when this returns, and durable: the staged bytes are written where they belong, over what is there of
+    // them already. ErrorKind::corrupt where the target goes on past them or is shorter than what earlier commits
+    // wrote, or the staged bytes fail their checksum. Staged files of others' attempts are removed.
     static Result<std::unique_ptr<FileSink>> open(FileSystem& files, const std::string& run_folder, const std::string& name, const std::string& target,
                                                   std::uint64_t attempt, const std::optional<StagedFile>& committed);
     // For what is no file (a pipe, a terminal): it gets the bytes by `deliver`, after the commit, at least once.

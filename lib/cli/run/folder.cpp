@@ -20,6 +20,8 @@
 
 #include "base/text.hpp"
 #include "io/atomic_file.hpp"
+#include "io/file_system.hpp"
+#include "run/commit.hpp"
 #include "run/message.hpp"
 
 namespace stream {
@@ -106,6 +108,7 @@ Result<RunFolder> RunFolder::open(const std::string& path, bool make, bool to_re
     folder.lock_ = open_fd(folder.path_ + "/run.lock", O_RDWR | O_CREAT | O_NOFOLLOW, 0600);
     if (!folder.lock_.is_open()) return system_failure("open", folder.path_ + "/run.lock", errno);
     if (::flock(folder.lock_.get(), LOCK_EX | LOCK_NB) != 0) {
+        if (errno != EWOULDBLOCK) return system_failure("lock", folder.path_ + "/run.lock", errno);
         return fail(ErrorKind::locked, "the run in " + stream::quoted(folder.path_, 200) + " is under way", "stream-run status " + path);
     }
     auto text = read_file_if_there(folder.path_ + "/run.json", 64 << 20);
@@ -129,7 +132,7 @@ Result<RunFolder> RunFolder::open(const std::string& path, bool make, bool to_re
 Result<void> RunFolder::write(const RunFile& file) {
     run::Message message;
     message.set("version", version).set("run", file.run).set("attempt", file.attempt).set("now", file.now_ns).set("pipeline", file.pipeline);
-    STREAM_TRY(replace_file(path_ + "/run.json", message.encode() + "\n"));
+    STREAM_TRY(run::replace_in_folder(real_file_system(), path_, "run.json", message.encode() + "\n"));
     file_ = file;
     return {};
 }
@@ -138,6 +141,7 @@ Result<void> RunFolder::clear_attempts() {
     const OwnedFd lock = open_fd(path_ + "/attempt.lock", O_RDWR | O_CREAT | O_NOFOLLOW, 0600);
     if (!lock.is_open()) return system_failure("open", path_ + "/attempt.lock", errno);
     for (int waited = 0; ::flock(lock.get(), LOCK_EX | LOCK_NB) != 0; waited += 5) {
+        if (errno != EWOULDBLOCK) return system_failure("lock", path_ + "/attempt.lock", errno);
         if (waited >= wait_for_lock_ms) return fail(ErrorKind::locked, "processes of an attempt before do not end: " + path_ + "/attempt.lock is held");
         if (waited % 50 == 0) kill_attempt(path_);
         timespec nap{0, 5'000'000};

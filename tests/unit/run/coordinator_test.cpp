@@ -232,5 +232,19 @@ TEST(Coordinator, TheCauseOfAFailureIsNotItsEffect) {
     EXPECT_EQ(three.coordinator->failure()->tool, "t2");
 }
 
+TEST(Coordinator, WhoLostItsReaderIsNotTheCause) {
+    Three three;
+    three.join_all();
+    three.step(0);
+    three.tell(2, Message("bye").set("status", std::uint64_t{141}).set("why", ""));
+    three.coordinator->gone(2);
+    three.coordinator->gone(3);  // killed
+    three.tell(1, Message("bye").set("status", std::uint64_t{141}).set("why", ""));
+    three.coordinator->gone(1);
+    ASSERT_TRUE(three.coordinator->failure());
+    EXPECT_EQ(three.coordinator->failure()->tool, "t3");
+    EXPECT_EQ(three.coordinator->failure()->status, 0);
+}
+
 }  // namespace
 }  // namespace stream::run
