@@ -55,7 +55,7 @@ Channel::Got Channel::receive(Message& message, bool wait) {
 Result<OwnedFd> listen_in(const std::string& folder) {
     const OwnedFd place = open_fd(folder, O_PATH | O_DIRECTORY);
     if (!place.is_open()) return system_failure("open", folder, errno);
-    ::unlinkat(place.get(), socket_name, 0);
+    if (::unlinkat(place.get(), socket_name, 0) != 0 && errno != ENOENT) return system_failure("remove", folder + "/" + socket_name, errno);
     OwnedFd fd(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     const sockaddr_un address = address_in(place.get());
     if (!fd.is_open() || ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 || ::listen(fd.get(), 128) != 0) {

@@ -125,7 +125,13 @@ Result<void> Attempt::start_pipeline() {
     if (pid_ == 0) {
         if (own_group) ::setpgid(0, 0);  // a terminal's Ctrl-C is ours to answer
         for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGPIPE, SIGXFSZ}) ::signal(number, SIG_DFL);
-        if (!folder_.hold_attempt()) ::_exit(exit_locked);
+        if (!folder_.hold_attempt()) {
+            const bool is_held = errno == EWOULDBLOCK;
+            for (const char* part : {"stream-run: cannot lock attempt.lock: ", ::strerrordesc_np(errno), "\n"}) {
+                [[maybe_unused]] const auto n = ::write(2, part, std::strlen(part));
+            }
+            ::_exit(is_held ? exit_locked : exit_io);
+        }
         const int null = ::open("/dev/null", O_RDONLY);
         if (!options_.at_most_once) ::dup2(null, 0);
         ::dup2(theirs.get(), 1);
@@ -331,6 +337,7 @@ Attempt::Outcome Attempt::judge() {
     }
     const auto& failure = coordinator_->failure();
     if (!failure) {
+        if (shell_status_ > exit_signal) diagnostics_.say(fmt::format("the pipeline was killed by signal {}", shell_status_ - exit_signal));
         outcome.status = shell_status_ > 0 ? shell_status_ : static_cast<int>(exit_input);
         outcome.may_restart = coordinator_->is_complete();
         return outcome;
