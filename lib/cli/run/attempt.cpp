@@ -342,7 +342,8 @@ Attempt::Outcome Attempt::judge() {
         outcome.may_restart = coordinator_->is_complete();
         return outcome;
     }
-    outcome.status = failure->status == 0 ? static_cast<int>(exit_input) : failure->status;
+    const bool has_no_reader = failure->status == exit_signal + SIGPIPE;  // who was to read died before it could say a word
+    outcome.status = failure->status == 0 || has_no_reader ? static_cast<int>(exit_input) : failure->status;
     const bool for_good = failure->status == exit_usage || failure->status == exit_corrupt || failure->status == exit_locked || failure->status == exit_limit ||
                           (failure->status == exit_input && !failure->incomplete);
     outcome.may_restart = !for_good && !(failure->status == exit_io && is_lasting(failure->why));
@@ -358,7 +359,11 @@ Attempt::Outcome Attempt::judge() {
         hint = why.substr(end + 1);
         why.resize(end);
     }
-    outcome.why = failure->tool.empty() ? why : failure->tool + (failure->status == 0 ? " was killed" : failure->status > exit_signal ? " was stopped" : " failed: " + why);
+    if (failure->tool.empty()) outcome.why = why;
+    else if (failure->status == 0) outcome.why = failure->tool + " was killed";
+    else if (has_no_reader) outcome.why = failure->tool + " lost its reader: a command behind it ended";
+    else if (failure->status > exit_signal) outcome.why = failure->tool + " was stopped";
+    else outcome.why = failure->tool + " failed: " + why;
     // What a tool ends with for good it has said itself.
     if (no_command) outcome.why = "a command of the pipeline cannot be run";
     else if (!failure->tool.empty() && !outcome.may_restart) return outcome;
