@@ -337,9 +337,10 @@ Attempt::Outcome Attempt::judge() {
     }
     const auto& failure = coordinator_->failure();
     if (!failure) {
-        if (shell_status_ > exit_signal) diagnostics_.say(fmt::format("the pipeline was killed by signal {}", shell_status_ - exit_signal));
+        const bool was_killed = shell_status_ > exit_signal && shell_status_ != exit_signal + SIGPIPE;
+        if (was_killed) diagnostics_.say(fmt::format("the pipeline was killed by signal {}", shell_status_ - exit_signal));
         outcome.status = shell_status_ > 0 ? shell_status_ : static_cast<int>(exit_input);
-        outcome.may_restart = coordinator_->is_complete();
+        outcome.may_restart = was_killed || coordinator_->is_complete();
         return outcome;
     }
     const bool has_no_reader = failure->status == exit_signal + SIGPIPE;  // who was to read died before it could say a word
