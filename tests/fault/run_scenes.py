@@ -96,7 +96,7 @@ class Commits(Scene):
 
 class Epochs(Scene):
     name = "stream-log append, epoch after epoch"
-    pipeline = "stream-cat in --pace 60x | stream-dedupe --by id | stream-window tumbling 1s --by status count --lateness 1s --late late | stream-log append totals"
+    pipeline = "stream-cat in --pace 120x | stream-dedupe --by id | stream-window tumbling 1s --by status count --lateness 1s --late late | stream-log append totals"
     tool = "stream-log"
     word = "append"
     options = ("--every", "5ms")
@@ -107,7 +107,7 @@ class Epochs(Scene):
 
 class EpochsOfRun(Scene):
     name = "stream-run, epoch after epoch"
-    pipeline = "stream-cat in --pace 60x | stream-dedupe --by id | stream-window tumbling 1s --by status count --late drop"
+    pipeline = "stream-cat in --pace 120x | stream-dedupe --by id | stream-window tumbling 1s --by status count --late drop"
     tool = "stream-run"
     options = ("--every", "5ms", "--output", "out")
     files = ("out",)
