@@ -186,3 +186,22 @@ list_calls() {
     cmp bad wanted-bad
     [ -z "$(ls r/staged)" ]
 }
+
+@test "a sink in >( ) that is to finish what was committed is waited for, though the others have nothing to do" {
+    pipeline="stream-cat in | tee >(sleep \${LATER:-0}; stream-filter '.status >= 400' | stream-log append errors) | stream-filter '.status < 400' | stream-log append others"
+    make_logs() { rm -rf errors others && stream-log create errors && stream-log create others; }
+    make_logs
+    STREAM_INJECT_WITH=errors inject stream-log count 0 stream-run calm --drain --sinks 2 -c "$pipeline"
+    is_status 0
+    mv mark calls
+    stream-log read errors >wanted
+    [ -s wanted ]
+    make_logs
+    STREAM_INJECT_WITH=errors inject stream-log EIO "$(number_of 'fdatasync errors/runs|fdatasync .*/errors/runs')" stream-run r --drain --sinks 2 --restart 0 -c "$pipeline"
+    is_status 4
+    err_has 'Input/output error'
+    LATER=0.5 run_tool stream-run r --drain --sinks 2 -c "$pipeline"
+    is_status 0
+    stream-log read errors | cmp - wanted
+    [ -z "$(ls r/staged)" ]
+}

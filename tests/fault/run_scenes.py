@@ -94,6 +94,15 @@ class Commits(Scene):
     files = ("bad", "late")
 
 
+class Tee(Scene):
+    name = "stream-log append, one of two by tee"
+    pipeline = "stream-cat in | tee >(stream-filter '.status >= 400' | stream-log append errors) | stream-window tumbling 2s --by path count --late drop | stream-log append totals"
+    tool = "stream-log"
+    word = "errors"
+    options = ("--sinks", "2")
+    logs = ("errors", "totals")
+
+
 class Epochs(Scene):
     name = "stream-log append, epoch after epoch"
     pipeline = "stream-cat in --pace 120x | stream-dedupe --by id | stream-window tumbling 1s --by status count --lateness 1s --late late | stream-log append totals"
@@ -123,7 +132,7 @@ class Reset(Scene):
     resets = True
 
 
-SCENES = (Output, Stdout, Log, Partitioned, Late, Bad, State, Commits, Epochs, EpochsOfRun, Reset)
+SCENES = (Output, Stdout, Log, Partitioned, Late, Bad, State, Commits, Tee, Epochs, EpochsOfRun, Reset)
 
 
 def make_input(seed):

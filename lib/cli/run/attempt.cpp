@@ -260,6 +260,7 @@ Result<void> Attempt::look_at_processes() {
     if (got != pid_) return {};
     shell_status_ = WIFEXITED(status) ? WEXITSTATUS(status) : exit_signal + WTERMSIG(status);
     process_.reset();
+    shell_ended_ns_ = steady_ns();
     return {};
 }
 
@@ -295,12 +296,12 @@ Result<bool> Attempt::wait(std::int64_t until) {
     if (polled[3].revents != 0) STREAM_TRY(look_at_processes());
     if (coordinator_->failure()) return false;
     // Everybody has gone, and nothing is left to read.
-    return !(shell_status_ >= 0 && channels_.empty() && !stdout_.is_open() && !somebody_knocks());
+    return !(shell_status_ >= 0 && channels_.empty() && !stdout_.is_open() && !somebody_knocks() && !somebody_may_come());
 }
 
 Result<void> Attempt::loop() {
     for (;;) {
-        auto more = wait(steady_ns() + second_ns);
+        auto more = wait(steady_ns() + (shell_status_ < 0 ? second_ns : second_ns / 20));
         if (!more) return pass_on(more);
         STREAM_TRY(coordinator_->step(steady_ns()));
         if (!*more || coordinator_->failure()) break;
@@ -316,6 +317,11 @@ Result<void> Attempt::loop() {
         if (!more) return pass_on(more);
     }
     return {};
+}
+
+// A shell does not wait for >( ): where the others had nothing more to do, one there may not even have begun.
+bool Attempt::somebody_may_come() const {
+    return !coordinator_->is_over() && steady_ns() - shell_ended_ns_ < 5 * second_ns && folder_.attempt_is_held();
 }
 
 // Who was refused may have told so, and gone, before it was let in.

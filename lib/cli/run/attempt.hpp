@@ -49,6 +49,7 @@ private:
     Result<void> loop();
     Result<bool> wait(std::int64_t until);
     bool somebody_knocks() const;
+    bool somebody_may_come() const;
     Result<void> accept_one();
     Result<void> receive(std::uint64_t id);
     Result<void> read_stdout();
@@ -89,6 +90,7 @@ private:
     bool stdout_began_ = false;
     std::uint64_t stdout_epoch_ = 0;
     int shell_status_ = -1;
+    std::int64_t shell_ended_ns_ = 0;
     std::int64_t last_hello_ns_ = 0;
     bool accepted_ = false;
 };

@@ -150,6 +150,11 @@ Result<void> RunFolder::clear_attempts() {
     return {};
 }
 
+bool RunFolder::attempt_is_held() const {
+    const OwnedFd lock = open_fd(path_ + "/attempt.lock", O_RDWR | O_NOFOLLOW);
+    return lock.is_open() && ::flock(lock.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+}
+
 bool RunFolder::hold_attempt() const {
     const int fd = ::open((path_ + "/attempt.lock").c_str(), O_RDWR | O_NOFOLLOW);
     return fd >= 0 && ::flock(fd, LOCK_EX | LOCK_NB) == 0;

@@ -33,6 +33,8 @@ public:
     Result<void> clear_attempts();
     // In the child, before exec: a descriptor that only the pipeline keeps, and with it the lock.
     bool hold_attempt() const;
+    // Whether a process of the attempt is left.
+    bool attempt_is_held() const;
 
 private:
     std::string path_;
