@@ -345,6 +345,9 @@ Attempt::Outcome Attempt::judge() {
     if (!failure) {
         const bool was_killed = shell_status_ > exit_signal && shell_status_ != exit_signal + SIGPIPE;
         if (was_killed) diagnostics_.say(fmt::format("the pipeline was killed by signal {}", shell_status_ - exit_signal));
+        else if (shell_status_ <= 0 && stop_signal() == 0) {
+            diagnostics_.say(coordinator_->members().empty() ? "no command of the pipeline takes part in the run" : "the pipeline ended before its epoch was complete");
+        }
         outcome.status = shell_status_ > 0 ? shell_status_ : static_cast<int>(exit_input);
         outcome.may_restart = was_killed || coordinator_->is_complete();
         return outcome;
