@@ -124,6 +124,12 @@ plain() { bash -o pipefail -c "stream-cat web | $window"; }
     is_status 2
     run_tool stream-run g -c 'stream-cat web | stream-log append l --expect-offset 0'
     is_status 2
+    run_tool stream-run k -c true
+    is_status 3
+    err_has 'no command of the pipeline takes part'
+    run_tool stream-run k --restart 1 -c 'kill -9 $$'
+    is_status 137
+    err_has 'killed by signal 9' 'given up after 2 attempts'
 }
 
 @test "a pipeline that changed is refused; a filter may be edited, and what only limits; reset begins anew" {

@@ -188,7 +188,7 @@ class Campaign:
             # Each kind of fault in turn, as far as they go.
             by_kind = {}
             if played.scene.goes_on:
-                cases = cases[:len(cases) // 2]  # the next time it may be fewer
+                cases = cases[:len(cases) // 4]  # the next time it may be fewer
             for case in cases:
                 by_kind.setdefault(case[2], []).append(case)
             turns = [by_kind[kind] for kind in by_kind]
@@ -214,7 +214,8 @@ class Campaign:
         with self.lock:
             result["tried"] += reached
             result["not_reached"] += not reached
-            result["kinds"][kind] = result["kinds"].get(kind, 0) + reached
+            if reached:
+                result["kinds"][kind] = result["kinds"].get(kind, 0) + 1
             if failure:
                 print("# " + failure.split("\n", maxsplit=1)[0], file=sys.stderr, flush=True)
                 result["failures"].append(failure)
