@@ -119,7 +119,7 @@ def check_broken_off(trial, played, number, at, kind, status, err, say):
         need(status == -9, f"status {status}, not killed: {err.strip()}")
     else:
         # One that was killed before it took part is known by what its neighbours lost.
-        said = (f"{trial.scene.tool} was killed", "lost its reader", "ended before its first control line")
+        said = (f"{trial.scene.tool} was killed", "lost its reader", "ended before its first control line", "ended before its epoch was complete")
         need(status == 3 and any(text in err for text in said), f"status {status}: {err.strip()}")
 
 

@@ -321,7 +321,7 @@ Result<void> Attempt::loop() {
 
 // A shell does not wait for >( ): where the others had nothing more to do, one there may not even have begun.
 bool Attempt::somebody_may_come() const {
-    return !coordinator_->is_over() && steady_ns() - shell_ended_ns_ < 5 * second_ns && folder_.attempt_is_held();
+    return !coordinator_->is_complete() && steady_ns() - shell_ended_ns_ < 5 * second_ns && folder_.attempt_is_held();
 }
 
 // Who was refused may have told so, and gone, before it was let in.
@@ -344,12 +344,13 @@ Attempt::Outcome Attempt::judge() {
     const auto& failure = coordinator_->failure();
     if (!failure) {
         const bool was_killed = shell_status_ > exit_signal && shell_status_ != exit_signal + SIGPIPE;
+        // One in >( ) was killed before it took part: the shell does not tell.
+        const bool broke_off = shell_status_ <= 0 && !coordinator_->members().empty();
         if (was_killed) diagnostics_.say(fmt::format("the pipeline was killed by signal {}", shell_status_ - exit_signal));
-        else if (shell_status_ <= 0 && stop_signal() == 0) {
-            diagnostics_.say(coordinator_->members().empty() ? "no command of the pipeline takes part in the run" : "the pipeline ended before its epoch was complete");
-        }
+        else if (broke_off && stop_signal() == 0) diagnostics_.say("the pipeline ended before its epoch was complete");
+        else if (shell_status_ <= 0 && stop_signal() == 0) diagnostics_.say("no command of the pipeline takes part in the run");
         outcome.status = shell_status_ > 0 ? shell_status_ : static_cast<int>(exit_input);
-        outcome.may_restart = was_killed || coordinator_->is_complete();
+        outcome.may_restart = was_killed || broke_off || coordinator_->is_complete();
         return outcome;
     }
     const bool has_no_reader = failure->status == exit_signal + SIGPIPE;  // who was to read died before it could say a word
