@@ -243,9 +243,9 @@ private:
     std::uint64_t sequence_ = 0;
 };
 
-// After a failed sync the page cache may hold what the disk does not, and call it clean: what is to be
-// durable is written again.
-Result<void> settle(FileSystem& files, const Ends::Tail& tail) {
+}  // namespace
+
+Result<void> settle_tail(FileSystem& files, const Ends::Tail& tail) {
     auto file = files.open(tail.path, Open::write);
     if (!file) return pass_on(file);
     STREAM_TRY(each_block(**file, tail.proven, tail.end, [&](std::string_view block, std::uint64_t at) { return (*file)->write_at(block, at); }));
@@ -253,8 +253,6 @@ Result<void> settle(FileSystem& files, const Ends::Tail& tail) {
     STREAM_TRY((*file)->sync());
     return (*file)->close();
 }
-
-}  // namespace
 
 Result<Ends> find_ends(FileSystem& files, const std::string& folder, const Manifest& manifest, const std::optional<HeadState>& head) {
     return Finder(files, folder, manifest, head).find();
@@ -273,7 +271,7 @@ Result<void> recover(FileSystem& files, const std::string& folder, Manifest& man
     for (const Ends::Tail& tail : ends.tails) {
         if (tail.size > tail.end) STREAM_TRY(manifest.cut_segment(tail.partition, manifest.active(tail.partition)->id, tail.end, epoch));
     }
-    for (const Ends::Tail& tail : ends.tails) STREAM_TRY(settle(files, tail));
+    for (const Ends::Tail& tail : ends.tails) STREAM_TRY(settle_tail(files, tail));
     ends.head.epoch = manifest.epoch();
     ends.head.manifest_length = manifest.length();
     ++ends.head.writes;

@@ -32,6 +32,10 @@ struct Ends {
 // holds the log's lock, or knows that nobody is writing (a writer that is alive looks like a dead one).
 Result<Ends> find_ends(FileSystem& files, const std::string& folder, const Manifest& manifest, const std::optional<HeadState>& head);
 
+// Makes what counts of it durable and cuts off the rest. After a failed sync the page cache may hold what the disk does
+// not, and call it clean: what is to be durable is written again.
+Result<void> settle_tail(FileSystem& files, const Ends::Tail& tail);
+
 // Makes it so: syncs what counts, keeps a copy of what does not in quarantine/, cuts it, raises the epoch if
 // anything was cut, writes head. Only with the log's lock. Sets `ends` to what is then true.
 Result<void> recover(FileSystem& files, const std::string& folder, Manifest& manifest, Ends& ends, Head& head);

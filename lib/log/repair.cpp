@@ -25,6 +25,7 @@ struct Part {
     std::uint64_t end = 0;  // bytes
     std::uint64_t end_offset = 0;
     FrameHeader header;
+    std::uint64_t begin() const { return end - header.size(); }
 };
 
 class Repairer {
@@ -244,12 +245,28 @@ private:
     }
 
     struct Active {
+        bool is_there = false;
         std::vector<Part> parts;
         std::uint64_t size = file_header_size;
         std::uint32_t begin_chain = 0;
+        std::uint64_t durable_sequence = 0;
+
+        // Whether the frames reach the place that head says.
+        bool reaches(const PartitionHead& said) const {
+            if (said.length == file_header_size) return said.chain == begin_chain;
+            return std::any_of(parts.begin(), parts.end(), [&](const Part& part) { return part.end == said.length && part.header.next_chain() == said.chain; });
+        }
+        // Of the first frame that does not count; size: all do.
+        std::uint64_t end_of_counted(std::uint64_t sequence) const {
+            for (const Part& part : parts) {
+                if (part.header.batch_end() > sequence) return part.begin();
+            }
+            return size;
+        }
     };
 
-    Result<Active> read_active(std::uint32_t p) {
+    // Of one that is not damaged, what lies behind bytes that are wrong is a torn tail.
+    Result<Active> read_active(std::uint32_t p, bool damaged) {
         Active out;
         const SegmentEntry* entry = manifest_->active(p);
         if (entry == nullptr) return out;
@@ -262,6 +279,7 @@ private:
         if (!reader) return pass_on(reader);
         auto size = reader->size();
         if (!size) return pass_on(size);
+        out.is_there = true;
         out.size = *size;
         out.begin_chain = reader->begin().chain;
         auto all = salvage_segment(*reader, *size, [&](const GoodFrame& frame, const Batch& batch) -> Result<void> {
@@ -269,17 +287,28 @@ private:
             return {};
         });
         if (!all) return pass_on(all);
+        out.durable_sequence = all->durable_sequence;
+        if (!damaged && !all->bad.empty()) std::erase_if(out.parts, [&](const Part& part) { return part.end > all->bad.front().from; });
         return out;
     }
 
+    // Of what was never synced head may say more than a power failure left. What is durable it says rightly.
+    bool is_head_borne_out(const std::vector<Active>& actives) const {
+        if (!said_ || said_->sequence == said_->durable_sequence) return true;
+        for (std::uint32_t p = 0; p < actives.size(); ++p) {
+            if (said_of(p) != nullptr && !actives[p].reaches(*said_of(p))) return false;
+        }
+        return true;
+    }
+
     // Up to which sequence number the log counts: what is proven, and then whole batches one behind the other.
-    std::uint64_t find_end(const std::vector<Active>& actives) const {
+    std::uint64_t find_end(const std::vector<Active>& actives, bool head_is_right) const {
         std::uint64_t end = manifest_->durable_sequence();
-        if (said_) end = std::max(end, said_->sequence);
+        if (said_) end = std::max(end, head_is_right ? said_->sequence : said_->durable_sequence);
         std::map<std::uint64_t, std::pair<std::uint64_t, std::uint64_t>> batches;  // first: records there, of how many
         for (const Active& active : actives) {
+            end = std::max(end, active.durable_sequence);
             for (const Part& part : active.parts) {
-                end = std::max(end, part.header.durable_sequence);
                 auto& [there, whole] = batches[part.header.batch_first()];
                 there += part.header.records;
                 whole = manifest_->is_published(part.header) ? part.header.batch_records : UINT64_MAX;
@@ -310,7 +339,7 @@ private:
     Result<void> seal_damaged(const std::set<std::uint32_t>& damaged) {
         std::vector<Active> actives;
         for (std::uint32_t p = 0; p < manifest_->config().partitions; ++p) {
-            auto active = read_active(p);
+            auto active = read_active(p, damaged.contains(p));
             if (!active) return pass_on(active);
             actives.push_back(std::move(*active));
         }
@@ -321,27 +350,23 @@ private:
         head.writes = said_ ? said_->writes : 0;
         head.epoch = manifest_->epoch();
         head.published = manifest_->run_count();
-        head.sequence = find_end(actives);
+        const bool head_is_right = is_head_borne_out(actives);
+        head.sequence = find_end(actives, head_is_right);
         for (std::uint32_t p = 0; p < actives.size(); ++p) {
             head.partitions.push_back(end_of(p, actives[p], head.sequence));
             PartitionHead& end = head.partitions.back();
-            if (damaged.contains(p)) end.offset = std::max(end.offset, (*least)[p]);
+            if (damaged.contains(p)) {
+                end.offset = std::max(end.offset, (*least)[p]);
+                // Of several damaged ones nobody can say how many records each of them lost.
+                if (said_of(p) != nullptr && (head_is_right || damaged.size() > 1)) end.offset = std::max(end.offset, said_of(p)->offset);
+            }
             if (actives.size() == 1) head.sequence = end.offset = std::max(head.sequence, end.offset);
-            if (manifest_->active(p) == nullptr || damaged.contains(p)) continue;
-            auto file = files_.open(segment_path(folder_, p, *manifest_->active(p)), Open::write);
-            if (!file) return pass_on(file);
-            STREAM_TRY((*file)->sync());
+            if (actives[p].is_there) STREAM_TRY(make_durable(p, actives[p], damaged.contains(p) ? actives[p].size : end.length));
         }
-        // Offsets count each partition's records, sequence numbers everybody's: so many more there were.
-        std::uint64_t all = 0;
-        for (const PartitionHead& end : head.partitions) all += end.offset;
-        if (all < head.sequence) head.partitions[*damaged.begin()].offset += head.sequence - all;
+        count_lost(damaged, head);
         head.durable_sequence = head.sequence;
         for (const std::uint32_t p : damaged) {
-            PartitionHead& end = head.partitions[p];
-            // What it is to hold, were it whole.
-            end.length = end.durable = std::max({actives[p].size, said_of(p) != nullptr ? said_of(p)->durable : 0, std::uint64_t{file_header_size}});
-            if (said_of(p) != nullptr) end.chain = said_of(p)->chain;
+            set_end_of_damaged(p, actives[p], head);
             auto begun = begin_segment(files_, folder_, *manifest_, head, p);
             if (!begun) return pass_on(begun);
             STREAM_TRY((*begun)->close());
@@ -349,6 +374,37 @@ private:
         ++head.writes;
         head.manifest_length = manifest_->length();
         return head_file_.write(head);
+    }
+
+    // Offsets count each partition's records, sequence numbers everybody's: so many more there were.
+    void count_lost(const std::set<std::uint32_t>& damaged, HeadState& head) const {
+        const auto offsets_of = [](const HeadState& one) {
+            std::uint64_t all = 0;
+            for (const PartitionHead& end : one.partitions) all += end.offset;
+            return all;
+        };
+        std::uint64_t whole = head.sequence;
+        if (said_) whole += std::max(offsets_of(*said_), said_->sequence) - said_->sequence;  // earlier repairs gave some up
+        const std::uint64_t all = offsets_of(head);
+        if (all < whole) head.partitions[*damaged.begin()].offset += whole - all;
+    }
+
+    // What it is to hold, were it whole.
+    void set_end_of_damaged(std::uint32_t p, const Active& active, HeadState& head) const {
+        PartitionHead& end = head.partitions[p];
+        const std::uint64_t counted = active.end_of_counted(head.sequence);
+        end.length = end.durable = std::max(counted, std::uint64_t{file_header_size});
+        const PartitionHead* said = said_of(p);
+        if (said == nullptr || counted < active.size) return;
+        end.length = end.durable = std::max(end.length, said->durable);
+        if (said->durable == said->length && !active.reaches(*said)) end.chain = said->chain;
+    }
+
+    // What is said of the ends, of what lies beside the damage, too, holds after a power failure.
+    Result<void> make_durable(std::uint32_t p, const Active& active, std::uint64_t end) {
+        std::uint64_t proven = said_of(p) != nullptr ? said_of(p)->durable : file_header_size;
+        for (const Part& part : active.parts) proven = std::max(proven, part.header.durable);
+        return settle_tail(files_, {p, segment_path(folder_, p, *manifest_->active(p)), std::min(proven, end), end, end, 0});
     }
 
     PartitionHead end_of(std::uint32_t p, const Active& active, std::uint64_t sequence) const {
@@ -369,7 +425,6 @@ private:
         }
         end.durable = end.length;
         if (const PartitionHead* said = said_of(p)) {
-            end.offset = std::max(end.offset, said->offset);
             end.max_time = std::max(end.max_time, said->max_time);
             end.keep_time = std::max(end.keep_time, said->keep_time);
         }

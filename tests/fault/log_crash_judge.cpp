@@ -48,6 +48,7 @@ public:
             judge_secrets(*disk_, model_);
             judge_kept();
             if (!model_.needs_repair) judge_reading();
+            else if (expect_.power_failed) model_.lose_what_is_not_synced();
             judge_groups(model_);
             if (!model_.needs_repair) judge_recovery();
             if (expect_.may_be_damaged) return;

@@ -101,6 +101,8 @@ public:
     void acknowledge(bool synced);
     // Everything acknowledged so far is on the disk, however it was written.
     void all_is_durable() { durable_ = acknowledged_; }
+    // The power failed, and nobody knows yet what is left.
+    void lose_what_is_not_synced() { acknowledged_ = durable_; }
     // The log was recovered, or is on a platter: what it holds is what counts from now on.
     void settle(const SeenLog& seen);
     void settle_runs(const log::Manifest& manifest);
