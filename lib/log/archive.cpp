@@ -300,6 +300,7 @@ Result<Removed> archive_log(FileSystem& files, const std::string& folder, const 
     STREAM_TRY(archiver.check());
     STREAM_TRY(upkeep->hold());
     STREAM_TRY(upkeep->sweep());
+    STREAM_TRY(upkeep->sync_unlinked());
     STREAM_TRY(finish_archiving(files, folder, upkeep->manifest(), false));
     STREAM_TRY(upkeep->let_go());
     STREAM_TRY(archiver.prepare());

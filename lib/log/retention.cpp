@@ -26,7 +26,6 @@ public:
             }
         }
         if (config.max_bytes > 0) STREAM_TRY(fit(config.max_bytes));
-        if (removed_.segments > 0) STREAM_TRY(files_.sync_folder(folder_ + "/segments"));
         return removed_;
     }
 
@@ -124,7 +123,9 @@ Result<Removed> retain_locked(FileSystem& files, const std::string& folder, Mani
     auto claim = files.lock(upkeep_path(folder), false);
     if (!claim) return pass_on(claim);
     if (*claim == nullptr) return Removed{};  // at the next seal, then: waiting for it with LOCK could be for ever
-    return Retention(files, folder, manifest).apply(now_ns);
+    auto removed = Retention(files, folder, manifest).apply(now_ns);
+    if (removed && removed->segments > 0) STREAM_TRY(files.sync_folder(folder + "/segments"));
+    return removed;
 }
 
 }  // namespace stream::log

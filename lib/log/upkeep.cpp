@@ -54,7 +54,7 @@ Result<void> Upkeep::let_go() {
 Result<void> Upkeep::sweep() {
     auto removed = remove_leftovers(*files_, folder_, manifest_);
     if (!removed) return pass_on(removed);
-    if (*removed == 0) return {};
+    // Also where nothing was left: who was killed may have unlinked, and not synced.
     unlinked_in_.insert(folder_ + "/segments");
     for (const std::string& archive : manifest_.archives()) {
         auto names = files_->list(archive);

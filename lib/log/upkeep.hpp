@@ -44,7 +44,7 @@ public:
     HeadState& ends() { return ends_; }
     Head& head() { return head_; }
 
-    // With LOCK: removes what another that was killed left.
+    // With LOCK: removes what another that was killed left. What it unlinked itself sync_unlinked() makes durable, too.
     Result<void> sweep();
     // Removes the files of a segment that the manifest no longer names there.
     Result<void> unlink(std::uint32_t partition, const SegmentEntry& segment);

@@ -16,6 +16,17 @@ namespace {
 constexpr const char* archive_folder = "/data/archive";
 constexpr const char* moved = R"({"entry":"move")";
 
+// Killed when segments' files are unlinked and that is not durable: what does it again must see to that.
+void killed_unlinking(World& world, const Upkeep& upkeep) {
+    world.model.begin(upkeep);
+    const std::string segments = world.model.folder + "/segments";
+    const auto at_sync = [segments, unlinked = false, left = 1 + world.random.below(3)](std::string_view call, std::string_view path) mutable {
+        unlinked = unlinked || (call == "remove" && path.starts_with(segments) && path.ends_with(".seg"));
+        return unlinked && call == "sync_folder" && path == segments && --left == 0;
+    };
+    kill_in(world, at_sync, upkeep.name, [&](FileSystem& files) { return upkeep.again(files, world.model.folder); });
+}
+
 void archive(World& world) {
     Upkeep upkeep;
     upkeep.name = "archive";
@@ -23,6 +34,7 @@ void archive(World& world) {
         STREAM_TRY(log::archive_log(files, folder, archive_folder));
         return {};
     };
+    if (world.random.one_in(2)) killed_unlinking(world, upkeep);
     do_upkeep(world, std::move(upkeep));
 }
 
@@ -107,12 +119,24 @@ void append_keyed(World& world, std::string_view secret) {
     }
 }
 
+// As a writer does it that has sealed a segment.
+Result<void> retain_at_seal(FileSystem& files, const std::string& folder, std::int64_t now) {
+    auto lock = files.lock(folder + "/LOCK", true);
+    if (!lock) return pass_on(lock);
+    auto manifest = log::Manifest::load(files, folder);
+    if (!manifest) return pass_on(manifest);
+    STREAM_TRY(log::retain_locked(files, folder, *manifest, now));
+    return {};
+}
+
 void retain(World& world) {
     world.disk.advance_clock(2 * world.model.config.retain_ns);
     const std::int64_t now = world.disk.now_ns();
     Upkeep upkeep;
     upkeep.name = "retain";
-    upkeep.again = [now](FileSystem& files, const std::string& folder) -> Result<void> {
+    const bool at_seal = world.random.one_in(3);
+    upkeep.again = [now, at_seal](FileSystem& files, const std::string& folder) -> Result<void> {
+        if (at_seal) return retain_at_seal(files, folder, now);
         STREAM_TRY(log::retain_log(files, folder, now));
         return {};
     };
@@ -120,7 +144,9 @@ void retain(World& world) {
     upkeep.must_go = in_sealed(world, any);
     upkeep.go_later = all_of(world.model, any);
     // At times one is killed that has it all in the manifest, and a segment's file left.
-    if (world.random.one_in(2)) {
+    if (!at_seal && world.random.one_in(3)) {
+        killed_unlinking(world, upkeep);
+    } else if (!at_seal && world.random.one_in(2)) {
         std::size_t segments = 0;
         const auto manifest = ok(log::Manifest::load(world.disk, world.model.folder), "Manifest::load");
         for (std::uint32_t p = 0; p < world.model.config.partitions; ++p) segments += manifest.segments(p).size() - 1;
@@ -150,6 +176,7 @@ void compact(World& world) {
     };
     upkeep.must_go = in_sealed(world, superseded);
     upkeep.go_later = all_of(world.model, superseded);
+    if (world.random.one_in(2)) killed_unlinking(world, upkeep);
     do_upkeep(world, std::move(upkeep));
 }
 
