@@ -208,6 +208,15 @@ Result<void> Manifest::read_on(bool lock_held, std::uint64_t proven) {
         if (rest.empty()) return {};
         if (proven > length_) return damaged(length_, why);
         if (is_proven_behind(rest, length_, header_.file_id)) return damaged(length_, why);
+        auto counted = what_unnamed_files_say();
+        if (counted && counted->empty()) counted = what_missing_files_say();
+        if (!counted) return pass_on(counted);
+        if (!counted->empty()) {  // it was no torn tail, or it is whole by now
+            auto same = goes_on(rest);
+            if (!same) return pass_on(same);
+            if (!*same) return read_on(lock_held, proven);
+            return damaged(length_, fmt::format("{}, and {}", why, *counted));
+        }
         if (!lock_held) return {};  // somebody may be writing it
         STREAM_TRY(file_->truncate(length_));
         return file_->sync();

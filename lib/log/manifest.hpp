@@ -130,9 +130,18 @@ public:
     std::uint64_t length() const { return length_; }
     const RunsFile& runs_file() const { return runs_; }
 
+    // What there is of the segments' files tells of entries that are not here, whoever lost them: a segment has records
+    // that no entry names (segments are named first). Empty: nothing does.
+    Result<std::string> what_unnamed_files_say() const;
+
 private:
     Manifest(FileSystem& files, const std::string& folder) : files_(&files), path_(folder + "/manifest"), runs_(files, folder) {}
     Result<void> read_on(bool lock_held, std::uint64_t proven);
+    // The same of a file that is named and gone, as one is that an entry removed, replaced or moved.
+    Result<std::string> what_missing_files_say() const;
+    // Whether the file goes on so from length() on.
+    Result<bool> goes_on(std::string_view bytes) const;
+    std::string folder_of_path() const { return path_.substr(0, path_.rfind('/')); }
     Result<void> apply(std::string_view entry);
     SegmentEntry* find(std::uint32_t partition, std::uint64_t id);
     Result<void> append(const std::string& entry);

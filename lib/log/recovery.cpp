@@ -38,6 +38,7 @@ public:
 
     Result<Ends> find() {
         from_head_ = head_.has_value();
+        STREAM_TRY(check_manifest());
         for (std::uint32_t p = 0; p < actives_.size(); ++p) STREAM_TRY(open(p));
         for (std::uint32_t p = 0; p < actives_.size(); ++p) STREAM_TRY(scan(p));
         STREAM_TRY(accept());
@@ -45,6 +46,20 @@ public:
     }
 
 private:
+    // Where head does not say how long it is, it may end before entries that are gone.
+    Result<void> check_manifest() const {
+        if (head_ && head_->manifest_length >= manifest_.length()) return {};
+        auto more = manifest_.what_unnamed_files_say();
+        if (!more) return pass_on(more);
+        if (more->empty()) return {};
+        return lost_entries(*more);
+    }
+
+    tl::unexpected<Error> lost_entries(const std::string& proof) const {
+        return fail(ErrorKind::corrupt, fmt::format("{}/manifest: entries are gone from its end: {}", folder_, proof),
+                    fmt::format("stream-log verify {} tells all of it", folder_));
+    }
+
     const PartitionHead* head_of(std::uint32_t p) const {
         if (!head_ || actives_[p].entry == nullptr || head_->partitions[p].segment != actives_[p].entry->id) return nullptr;
         return &head_->partitions[p];
@@ -94,6 +109,9 @@ private:
             if (!what) return pass_on(what);
             if (*what != SegmentReader::Found::frame) {
                 return *what == SegmentReader::Found::end ? Result<void>() : judge(p, reader);
+            }
+            if (found.header.epoch > manifest_.epoch()) {
+                return lost_entries(fmt::format("{} has a batch of epoch {} (byte {})", active.path, found.header.epoch, found.position));
             }
             active.proven = std::max(active.proven, std::min(found.header.durable, active.size));
             active.frames.push_back(std::move(found));

@@ -9,6 +9,7 @@
 #include "base/check.hpp"
 #include "base/crc32c.hpp"
 #include "log/little_endian.hpp"
+#include "log/segment.hpp"
 #include "log/segment_writer.hpp"
 
 namespace stream::log {
@@ -201,18 +202,6 @@ bool is_temporary(std::string_view name) { return name.find(".tmp-") != std::str
 
 using Named = std::set<std::string>;                             // names of segments' files
 using Places = std::set<std::pair<std::uint32_t, std::uint64_t>>;  // their partitions and first offsets
-
-Result<bool> is_of_another_log(FileSystem& files, const std::string& path, const Hash128& log_id) {
-    auto file = files.open_if_there(path, Open::read);
-    if (!file) return pass_on(file);
-    if (*file == nullptr) return false;
-    std::string bytes(file_header_size, '\0');
-    auto got = (*file)->read_at(bytes, 0);
-    if (!got) return pass_on(got);
-    FileHeader header;
-    std::uint32_t crc = 0;
-    return *got == bytes.size() && read_file_header(bytes, header, crc) == nullptr && header.log_id != log_id;
-}
 
 // What the log makes in a folder of segments and no entry names. With `only_at`, only temporary files and what was
 // replaced at one of these places: a copy of the log may have archived others here.

@@ -18,6 +18,18 @@ constexpr std::uint64_t far_apart = 32 << 10;
 
 }  // namespace
 
+Result<bool> is_of_another_log(FileSystem& files, const std::string& path, const Hash128& log_id) {
+    auto file = files.open_if_there(path, Open::read);
+    if (!file) return pass_on(file);
+    if (*file == nullptr) return false;
+    std::string bytes(file_header_size, '\0');
+    auto got = (*file)->read_at(bytes, 0);
+    if (!got) return pass_on(got);
+    FileHeader header;
+    std::uint32_t crc = 0;
+    return *got == bytes.size() && read_file_header(bytes, header, crc) == nullptr && header.log_id != log_id;
+}
+
 Result<SegmentReader> SegmentReader::open(FileSystem& files, const std::string& path, const FileHeader& expected) {
     auto opened = files.open_if_there(path, Open::read);
     if (!opened) return pass_on(opened);

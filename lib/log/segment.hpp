@@ -22,6 +22,9 @@ struct SegmentPlace {
     std::uint64_t offset = 0;
 };
 
+// Whether the file's header is whole and another log's.
+Result<bool> is_of_another_log(FileSystem& files, const std::string& path, const Hash128& log_id);
+
 class SegmentReader {
 public:
     // Opens the file and checks its header: ErrorKind::corrupt, naming the file, where it is not the one

@@ -33,7 +33,10 @@ public:
         for (std::uint32_t p = 0; p < manifest().config().partitions; ++p) STREAM_TRY(check_partition(p));
         if (ends_error_ && out_.damaged == 0) {
             if (ends_error_->kind() != ErrorKind::corrupt) return tl::unexpected<Error>(std::move(*ends_error_));
-            tell({"segments", ends_error_->message()});
+            const std::string& message = ends_error_->message();
+            const std::string path = folder_ + "/manifest";
+            if (message.starts_with(path + ": ")) tell({"manifest", without_path(message, path)});
+            else tell({"segments", message});
         }
         STREAM_TRY(check_head());
         STREAM_TRY(check_groups());

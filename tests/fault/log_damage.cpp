@@ -41,9 +41,9 @@ struct Count {
     double seconds = 0;
 };
 
-std::string judged(const Scene& scene, const Target& target, const Damage& damage, bool repair) {
+std::string judged(const Scene& scene, const Target& target, const Damage& damage, Depth depth) {
     try {
-        return judge(scene, target, damage, repair);
+        return judge(scene, target, damage, depth);
     } catch (const std::exception& error) {
         return std::string("thrown: ") + error.what();
     }
@@ -53,7 +53,7 @@ int run_one(const Options& options) {
     const Scene scene = make_scene(options.scene);
     const Target& target = scene.targets.at(options.file);
     const Damage damage = damages_of(target).at(options.number);
-    const std::string wrong = judged(scene, target, damage, true);
+    const std::string wrong = judged(scene, target, damage, Depth::repair);
     for (const WrittenFrame& frame : target.frames) {
         std::cout << fmt::format("frame {} to {}, offsets {} to {}, durable {}\n", frame.begin, frame.end, frame.offset, frame.end_offset - 1, frame.durable);
     }
@@ -93,6 +93,13 @@ public:
     }
 
 private:
+    // Every bit of a segment is flipped and read; verifying, too, is for one bit of each byte, where it is all of them.
+    Depth depth_of(const Target& target, const Damage& damage) const {
+        const bool is_segment = target.kind == FileKindOf::sealed || target.kind == FileKindOf::active || target.kind == FileKindOf::archived;
+        const bool one_of_eight = damage.at % 8 == damage.at / 8 % 8;
+        return options_.positions == 0 && is_segment && damage.kind == Damage::Kind::flip_bit && !one_of_eight ? Depth::reading : Depth::verify;
+    }
+
     void damage_file(const Scene& scene, std::size_t file) {
         const Target& target = scene.targets[file];
         Count& count = counts_[static_cast<std::size_t>(target.kind)];
@@ -106,7 +113,7 @@ private:
             ++count.done;
             const bool repair = options_.repair != 0 && (!drawn || count.done % options_.repair == 0);
             count.repaired += repair ? 1 : 0;
-            const std::string wrong = judged(scene, target, damages[i], repair);
+            const std::string wrong = judged(scene, target, damages[i], repair ? Depth::repair : depth_of(target, damages[i]));
             if (!wrong.empty()) tell(scene, file, i, damages[i], wrong);
         }
         count.seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();

@@ -76,7 +76,9 @@ std::vector<Damage> damages_of(const Target& target);
 // Does it; what the file holds then.
 std::string apply(const Damage& damage, const Target& target, SimulatedDisk& disk);
 
-// What is wrong with how the log takes it; empty: nothing. `repair`: that is tried too.
-std::string judge(const Scene& scene, const Target& target, const Damage& damage, bool repair);
+// How much is tried: reading alone, or all that only reads, or repair, too.
+enum class Depth : std::uint8_t { reading, verify, repair };
+// What is wrong with how the log takes it; empty: nothing.
+std::string judge(const Scene& scene, const Target& target, const Damage& damage, Depth depth);
 
 }  // namespace stream::test

@@ -167,8 +167,8 @@ void add_targets(Scene& scene, const Recipe& recipe) {
             if (segment.sealed && scene.has_head) add_target(scene, index_path(damage_folder, p, segment), FileKindOf::index, p);
         }
     }
-    if (!scene.has_head) return;
     add_target(scene, std::string(damage_folder) + "/manifest", FileKindOf::manifest, 0);
+    if (!scene.has_head) return;
     add_target(scene, std::string(damage_folder) + "/head", FileKindOf::head, 0);
     add_target(scene, std::string(damage_folder) + "/groups/nightly", FileKindOf::group, 0);
     if (recipe.runs) add_target(scene, std::string(damage_folder) + "/runs", FileKindOf::runs, 0);

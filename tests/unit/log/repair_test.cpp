@@ -171,6 +171,30 @@ TEST_P(Repair, AManifestThatWasCutOff) {
     }
 }
 
+// Nothing says then that the last entry was whole, but what it was about does.
+TEST_P(Repair, TheManifestsLastEntryWithoutHead) {
+    for (const bool archived : {false, true}) {
+        if (archived) must(archive_log(*disk, log_folder, "/archive"));
+        const auto copy = disk->killed(5);
+        must(copy->remove("/log/head"));
+        must(copy->sync_folder("/log"));
+        const std::size_t last = read_whole(*copy, "/log/manifest").rfind("SLF1");
+        for (const bool cut : {false, true}) {
+            if (cut && archived) continue;  // the copies in the archive are the same
+            SCOPED_TRACE(archived ? "moved" : cut ? "cut off" : "damaged");
+            const auto broken = copy->killed(6);
+            if (cut) must(must(broken->open("/log/manifest", Open::write))->truncate(last));
+            else damage(*broken, "/log/manifest", last + 16);
+            EXPECT_EQ(kind_of(LogReader::open(*broken, log_folder, {})), ErrorKind::corrupt);
+            EXPECT_EQ(kind_of(LogWriter::open(*broken, log_folder, {})), ErrorKind::corrupt);
+            EXPECT_EQ(kind_of(retain_log(*broken, log_folder, 0)), ErrorKind::corrupt);
+            ASSERT_EQ(damaged(*broken), 1u);
+            expect_repaired(*broken, before, 0);
+            if (HasFailure()) return;
+        }
+    }
+}
+
 TEST_P(Repair, CannotKnowWhatALogWasWithoutTheFirstEntry) {
     damage(*disk, "/log/manifest", 80);
     auto repaired = repair_log(*disk, log_folder, {});
