@@ -377,6 +377,14 @@ std::vector<std::uint64_t> Coordinator::in_order() const {
     return order;
 }
 
+int Coordinator::worst_status() const {
+    int worst = 0;
+    for (const auto& [id, member] : members_) {
+        if (member.bye) worst = std::max(worst, static_cast<int>(member.bye->number("status")));
+    }
+    return worst;
+}
+
 bool Coordinator::is_over() const {
     if (!complete_ || asked_ != 0 || !everybody_has_published()) return false;
     return std::all_of(members_.begin(), members_.end(), [](const auto& entry) { return entry.second.gone; });

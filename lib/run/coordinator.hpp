@@ -104,6 +104,8 @@ public:
     std::vector<std::uint64_t> open_ends() const;
     // Everything is committed, published and said.
     bool is_over() const;
+    // Of the members that have ended, the greatest exit status.
+    int worst_status() const;
     const std::optional<Failure>& failure() const { return failure_; }
     const std::map<std::uint64_t, Member>& members() const { return members_; }
     // Their ids, writers in front of their readers.

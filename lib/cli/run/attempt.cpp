@@ -259,6 +259,7 @@ Result<void> Attempt::look_at_processes() {
     const pid_t got = ::waitpid(pid_, &status, WNOHANG);
     if (got != pid_) return {};
     shell_status_ = WIFEXITED(status) ? WEXITSTATUS(status) : exit_signal + WTERMSIG(status);
+    shell_was_killed_ = WIFSIGNALED(status);
     process_.reset();
     shell_ended_ns_ = steady_ns();
     return {};
@@ -338,7 +339,9 @@ Attempt::Outcome Attempt::judge() {
     outcome.last = coordinator_->last();
     if (!coordinator_->failure() && coordinator_->is_over()) {
         outcome.done = true;
-        outcome.status = shell_status_ < 0 ? 0 : shell_status_;
+        // A shell that was killed while its commands ended well says nothing of them: they have told.
+        if (shell_was_killed_) outcome.status = coordinator_->worst_status();
+        else outcome.status = shell_status_ < 0 ? 0 : shell_status_;
         return outcome;
     }
     const auto& failure = coordinator_->failure();

@@ -90,6 +90,7 @@ private:
     bool stdout_began_ = false;
     std::uint64_t stdout_epoch_ = 0;
     int shell_status_ = -1;
+    bool shell_was_killed_ = false;
     std::int64_t shell_ended_ns_ = 0;
     std::int64_t last_hello_ns_ = 0;
     bool accepted_ = false;
