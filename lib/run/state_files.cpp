@@ -126,4 +126,35 @@ Result<SavedState> StateFiles::save_changes(std::uint64_t epoch, std::string_vie
     return state_;
 }
 
+// --- what is left over -------------------------------------------------------------------------
+
+namespace {
+
+bool names(const Commit& commit, const std::string& file) {
+    return std::any_of(commit.states.begin(), commit.states.end(), [&](const SavedState& state) { return state.has_file(file); });
+}
+
+}  // namespace
+
+Result<void> drop_states(FileSystem& files, const std::string& folder, const Commit& before, const Commit& now) {
+    const auto drop = [&](const std::string& file) -> Result<void> {
+        return file.empty() || names(now, file) ? Result<void>{} : files.remove(folder + "/state/" + file);
+    };
+    for (const SavedState& old : before.states) {
+        STREAM_TRY(drop(old.file));
+        for (const StateFile& change : old.changes) STREAM_TRY(drop(change.file));
+    }
+    return {};
+}
+
+Result<void> sweep_states(FileSystem& files, const std::string& folder, const Commit& commit) {
+    auto found = files.list(folder + "/state");
+    if (!found) return pass_on(found);
+    if (!*found) return {};
+    for (const std::string& name : **found) {
+        if (!names(commit, name)) STREAM_TRY(files.remove(folder + "/state/" + name));
+    }
+    return {};
+}
+
 }  // namespace stream::run

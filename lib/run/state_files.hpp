@@ -54,4 +54,8 @@ private:
     std::uint64_t changed_bytes_ = 0;
 };
 
+// Removes from `folder`/state what only `before` names, once `now` is committed; and whatever no commit names, at a start.
+Result<void> drop_states(FileSystem& files, const std::string& folder, const Commit& before, const Commit& now);
+Result<void> sweep_states(FileSystem& files, const std::string& folder, const Commit& commit);
+
 }  // namespace stream::run

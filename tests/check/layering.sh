@@ -26,7 +26,7 @@ may_use() { # LAYER: what it may include, itself among them
         json) echo base io time json ;;
         expr) echo base io time json expr ;;
         control) echo base time json control ;;
-        run) echo base io time json run ;;
+        run) echo base io time json state run ;;
         log) echo base io time json expr log ;;
         state) echo base io time json state ;;
         ops) echo base time json expr log state ops ;;

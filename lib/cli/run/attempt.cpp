@@ -23,6 +23,7 @@
 #include "cli/exit_status.hpp"
 #include "cli/signals.hpp"
 #include "io/file_system.hpp"
+#include "run/state_files.hpp"
 
 namespace stream {
 
@@ -103,7 +104,7 @@ Result<void> Attempt::start_pipeline() {
     world.commit = [this](const run::Commit& commit) -> Result<void> {
         STREAM_TRY(run::write_commit(real_file_system(), folder_.path(), commit));
         watch_.committed(commit);
-        return drop_states(commit);
+        return run::drop_states(real_file_system(), folder_.path(), coordinator_->last(), commit);
     };
     world.publish_stdout = [this](std::uint64_t) -> Result<void> {
         STREAM_TRY(sink_->publish());
@@ -151,20 +152,6 @@ Result<void> Attempt::start_pipeline() {
     if (own_group) ::setpgid(pid_, pid_);
     process_ = OwnedFd(static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0)));
     last_hello_ns_ = steady_ns();
-    return {};
-}
-
-// Files of states that the new commit does not list.
-Result<void> Attempt::drop_states(const run::Commit& commit) {
-    const auto drop = [&](const std::string& file) -> Result<void> {
-        const auto lists = [&](const run::SavedState& state) { return state.has_file(file); };
-        if (file.empty() || std::any_of(commit.states.begin(), commit.states.end(), lists)) return {};
-        return real_file_system().remove(folder_.path() + "/state/" + file);
-    };
-    for (const run::SavedState& old : coordinator_->last().states) {
-        STREAM_TRY(drop(old.file));
-        for (const run::StateFile& change : old.changes) STREAM_TRY(drop(change.file));
-    }
     return {};
 }
 

@@ -45,7 +45,6 @@ private:
     Result<void> open_sink();
     Result<void> start_pipeline();
     void keep_offset() const;
-    Result<void> drop_states(const run::Commit& commit);
     Result<void> loop();
     Result<bool> wait(std::int64_t until);
     bool somebody_knocks() const;

@@ -18,6 +18,7 @@
 #include "io/file_system.hpp"
 #include "io/output.hpp"
 #include "run/commit.hpp"
+#include "run/state_files.hpp"
 
 namespace stream {
 
@@ -27,19 +28,6 @@ constexpr int backoff_first_ms = 50;
 constexpr int backoff_most_ms = 5'000;
 
 std::string new_run_id() { return fmt::format("{:016x}{:016x}", real_file_system().random(), real_file_system().random()); }
-
-// Files of states that no commit names any more.
-Result<void> sweep_states(const RunFolder& folder, const run::Commit& commit) {
-    FileSystem& files = real_file_system();
-    auto names = files.list(folder.path() + "/state");
-    if (!names) return pass_on(names);
-    if (!*names) return {};
-    for (const std::string& name : **names) {
-        const bool used = std::any_of(commit.states.begin(), commit.states.end(), [&](const run::SavedState& state) { return state.has_file(name); });
-        if (!used) STREAM_TRY(files.remove(folder.path() + "/state/" + name));
-    }
-    return {};
-}
 
 // Whether something of the commit may not be visible yet: what was staged for it is still there.
 Result<bool> has_unpublished(const RunFolder& folder, const run::Commit& commit) {
@@ -83,7 +71,7 @@ Result<int> run_pipeline(const RunOptions& options, Diagnostics& diagnostics) {
     STREAM_TRY(watch.open(diagnostics));
     std::uint64_t failures = 0;
     for (;;) {
-        STREAM_TRY(sweep_states(*folder, last));
+        STREAM_TRY(run::sweep_states(real_file_system(), folder->path(), last));
         file.attempt += 1;
         STREAM_TRY(folder->write(file));
         auto outcome = Attempt(options, *folder, last, watch, diagnostics, failures > 0).run();
