@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The pump's inside, for its own files: pump.cpp (events and batches), pump_merge.cpp (--merge),
-// pump_run.cpp (opening, the end and what is told), pump_state.cpp (state).
+// pump_run.cpp (opening, the end and what is told), pump_state.cpp (state),
+// pump_control.cpp (control lines and epochs), pump_places.cpp (where inputs are).
 #pragma once
 
 #include <ctime>
