@@ -200,11 +200,6 @@ Result<void> Control::publish(std::uint64_t number) {
     return {};
 }
 
-Result<std::vector<std::string>> Control::load_state() {
-    if (!start.state || states_ == nullptr) return std::vector<std::string>();
-    return states_->load();
-}
-
 // --- saving ------------------------------------------------------------------------------------
 
 namespace {

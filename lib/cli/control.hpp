@@ -52,7 +52,7 @@ public:
     bool reads_itself() const { return reads_itself_; }
 
     // The state of the last commit, a whole copy and what changed since; nothing where there is none.
-    Result<std::vector<std::string>> load_state();
+    Result<void> load_state(const run::StateFiles::Use& use) const { return states_ != nullptr ? states_->load(use) : Result<void>{}; }
 
     // What the state of an epoch is saved from.
     struct Frozen {

@@ -147,12 +147,7 @@ Result<void> Pump::Impl::load_changes(std::string_view payload) {
 Result<void> Pump::Impl::load_run_state() {
     state_loaded = true;
     if (!control->in_run()) return {};
-    auto saved = control->load_state();
-    if (!saved) return pass_on(saved);
-    for (std::size_t i = 0; i < saved->size(); ++i) {
-        STREAM_TRY(i == 0 ? load_payload((*saved)[i]) : load_changes((*saved)[i]));
-        (*saved)[i] = std::string();
-    }
+    STREAM_TRY(control->load_state([this](std::string_view payload, bool is_whole) { return is_whole ? load_payload(payload) : load_changes(payload); }));
     if (control->takes_changes()) track_changes(control->changes_max());
     return {};
 }

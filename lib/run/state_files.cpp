@@ -8,6 +8,7 @@
 
 #include "base/crc32c.hpp"
 #include "base/text.hpp"
+#include "state/bytes.hpp"
 #include "state/snapshot.hpp"
 
 namespace stream::run {
@@ -16,7 +17,8 @@ namespace {
 
 constexpr std::uint64_t small_max = 16 << 10;    // a file that is simply written anew each time
 constexpr std::uint64_t large_min = 8 << 20;
-constexpr std::size_t changes_at_most = 64;      // files of changes
+constexpr std::size_t changes_at_most = 32;      // files of changes; then the small ones become one
+constexpr std::string_view bundle_end = ".bundle";  // of the name of a file that has several changes in it
 constexpr std::size_t changes_bytes_min = 4 << 20;
 
 }  // namespace
@@ -30,7 +32,7 @@ StateFiles::StateFiles(FileSystem& files, std::string folder, std::string tool, 
 std::uint64_t StateFiles::bytes() const { return state_.file.empty() ? state_.bytes.size() : state_.length + changed_bytes_; }
 
 bool StateFiles::takes_changes() const {
-    return !state_.file.empty() && state_.length > small_max && changed_bytes_ <= 2 * state_.length && state_.changes.size() < changes_at_most;
+    return !state_.file.empty() && state_.length > small_max && changed_bytes_ <= 2 * state_.length;
 }
 
 bool StateFiles::is_large() const { return bytes() >= large_min; }
@@ -58,34 +60,46 @@ Result<std::string> StateFiles::read(const StateFile& wanted) const {
         at += *got;
     }
     if (crc != wanted.crc) return other();
-    return read_snapshot(path, *size, [&](std::span<char> into, std::uint64_t at) { return (*file)->read_at(into, at); }, {tool_, state_.name, ""});
+    const SnapshotHeader header{tool_, state_.name, wanted.file.ends_with(bundle_end) ? "bundle" : ""};
+    return read_snapshot(path, *size, [&](std::span<char> into, std::uint64_t at) { return (*file)->read_at(into, at); }, header);
 }
 
-Result<std::vector<std::string>> StateFiles::load() const {
-    std::vector<std::string> payloads;
-    if (state_.file.empty()) {
-        payloads.push_back(state_.bytes);
-        return payloads;
+Result<void> StateFiles::load(const Use& use) const {
+    if (state_.file.empty()) return state_.bytes.empty() ? Result<void>{} : use(state_.bytes, true);
+    {
+        auto payload = read({state_.file, state_.length, state_.crc});
+        if (!payload) return pass_on(payload);
+        STREAM_TRY(use(*payload, true));
     }
-    std::vector<StateFile> chain{{state_.file, state_.length, state_.crc}};
-    chain.insert(chain.end(), state_.changes.begin(), state_.changes.end());
-    for (const StateFile& one : chain) {
+    for (const StateFile& one : state_.changes) {
         auto payload = read(one);
         if (!payload) return pass_on(payload);
-        payloads.push_back(std::move(*payload));
+        if (!one.file.ends_with(bundle_end)) {
+            STREAM_TRY(use(*payload, false));
+            continue;
+        }
+        StateReader reader(*payload);
+        while (!reader.at_end()) {
+            const std::string_view change = reader.get_bytes();
+            STREAM_TRY(reader.check("changes"));
+            STREAM_TRY(use(change, false));
+        }
     }
-    return payloads;
+    return {};
 }
 
 // --- writing -----------------------------------------------------------------------------------
 
 Result<StateFile> StateFiles::write(std::uint64_t epoch, std::string_view payload) const {
-    const std::string name = fmt::format("{}.{}.{}", state_.name, epoch, attempt_);
+    return write_as(fmt::format("{}.{}.{}", state_.name, epoch, attempt_), "", payload);
+}
+
+Result<StateFile> StateFiles::write_as(const std::string& name, std::string_view kind, std::string_view payload) const {
     const std::string path = folder_ + "/" + name;
     auto file = files_.open(path, Open::create_new);
     if (!file) return pass_on(file);
     std::uint64_t at = 0;
-    auto saved = write_snapshot({tool_, state_.name, ""}, payload, [&](std::string_view bytes) -> Result<void> {
+    auto saved = write_snapshot({tool_, state_.name, std::string(kind)}, payload, [&](std::string_view bytes) -> Result<void> {
         STREAM_TRY((*file)->write_at(bytes, at));
         at += bytes.size();
         return {};
@@ -123,7 +137,35 @@ Result<SavedState> StateFiles::save_changes(std::uint64_t epoch, std::string_vie
     if (!file) return pass_on(file);
     changed_bytes_ += file->length;
     state_.changes.push_back(std::move(*file));
+    if (state_.changes.size() >= changes_at_most) STREAM_TRY(bundle(epoch));
     return state_;
+}
+
+// The newest files become one, from the first on that is no larger than all behind it: so each byte is written again
+// as often as the number of files doubles, and no more.
+Result<void> StateFiles::bundle(std::uint64_t epoch) {
+    std::vector<StateFile>& changes = state_.changes;
+    std::uint64_t behind = 0;
+    std::size_t first = changes.size() - 1;
+    for (std::size_t i = changes.size(); i-- > 0;) {
+        if (changes[i].length <= behind) first = i;
+        behind += changes[i].length;
+    }
+    StateWriter writer;
+    for (std::size_t i = first; i < changes.size(); ++i) {
+        auto payload = read(changes[i]);
+        if (!payload) return pass_on(payload);
+        if (changes[i].file.ends_with(bundle_end)) writer.put_raw(payload->data(), payload->size());
+        else writer.put_bytes(*payload);
+    }
+    auto file = write_as(fmt::format("{}.{}.{}{}", state_.name, epoch, attempt_, bundle_end), "bundle", writer.bytes());
+    if (!file) return pass_on(file);
+    STREAM_TRY(files_.remove(folder_ + "/" + changes.back().file));  // of this epoch: no commit names it
+    changes.erase(changes.begin() + static_cast<std::ptrdiff_t>(first), changes.end());
+    changes.push_back(std::move(*file));
+    changed_bytes_ = 0;
+    for (const StateFile& change : changes) changed_bytes_ += change.length;
+    return {};
 }
 
 // --- what is left over -------------------------------------------------------------------------

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,8 +23,10 @@ public:
     // `last`: what the commit says, nothing where there is none.
     StateFiles(FileSystem& files, std::string folder, std::string tool, std::string name, std::uint64_t attempt, SavedState last);
 
-    // The payloads that the last commit names, the whole copy first. ErrorKind::corrupt: not what was committed.
-    Result<std::vector<std::string>> load() const;
+    // Gives the payloads that the last commit names to `use`, one after the other, the whole copy first. Nothing where
+    // nothing is committed. ErrorKind::corrupt: not what was committed.
+    using Use = std::function<Result<void>(std::string_view payload, bool is_whole)>;
+    Result<void> load(const Use& use) const;
 
     // Whether the next may be what changed: while a whole copy is worth more than what was written since.
     bool takes_changes() const;
@@ -45,6 +48,8 @@ public:
 
 private:
     Result<std::string> read(const StateFile& file) const;
+    Result<StateFile> write_as(const std::string& name, std::string_view kind, std::string_view payload) const;
+    Result<void> bundle(std::uint64_t epoch);
 
     FileSystem& files_;
     std::string folder_;  // DIR/state

@@ -42,6 +42,20 @@ std::string noise(std::uint64_t seed, std::size_t size) {
 std::string whole_of(std::uint64_t epoch) { return noise(epoch, epoch == 1 ? 100 : 20'000); }
 std::string changes_of(std::uint64_t epoch) { return noise(1000 + epoch, 15'000); }
 
+std::vector<std::string> loaded(const StateFiles& states) {
+    std::vector<std::string> all;
+    must_do(states.load([&](std::string_view payload, bool is_whole) -> Result<void> {
+        EXPECT_EQ(is_whole, all.empty());
+        all.emplace_back(payload);
+        return {};
+    }));
+    return all;
+}
+
+Result<void> load(const StateFiles& states) {
+    return states.load([](std::string_view, bool) -> Result<void> { return {}; });
+}
+
 std::unique_ptr<SimulatedDisk> disk_of(std::uint64_t seed) {
     Dials dials;
     dials.names = seed % 2 == 0 ? Names::in_order : Names::any_subset;
@@ -73,7 +87,7 @@ void go_on(FileSystem& files, std::uint64_t attempt, const std::vector<std::vect
     last.run = "r";
     must_do(sweep_states(files, "/run", last));
     StateFiles states(files, "/run", "t", "n", attempt, last.states.empty() ? SavedState{} : last.states.front());
-    if (last.epoch > 0 && must_have(states.load()) != wanted[last.epoch]) throw std::logic_error("not the state of epoch " + std::to_string(last.epoch));
+    if (last.epoch > 0 && loaded(states) != wanted[last.epoch]) throw std::logic_error("not the state of epoch " + std::to_string(last.epoch));
     for (std::uint64_t epoch = last.epoch + 1; epoch <= last_epoch; ++epoch) {
         Commit next = last;
         next.epoch = epoch;
@@ -88,7 +102,7 @@ void finish(std::unique_ptr<SimulatedDisk> disk, const std::vector<std::vector<s
     go_on(*disk, 9, wanted);
     const Commit commit = *must_have(read_commit(*disk, "/run"));
     EXPECT_EQ(commit.epoch, last_epoch);
-    EXPECT_EQ(must_have(StateFiles(*disk, "/run", "t", "n", 10, commit.states.front()).load()), wanted[last_epoch]);
+    EXPECT_EQ(loaded(StateFiles(*disk, "/run", "t", "n", 10, commit.states.front())), wanted[last_epoch]);
     // Nothing is left over.
     EXPECT_EQ(must_have(disk->list("/run/state"))->size(), wanted[last_epoch].size());
 }
@@ -154,21 +168,46 @@ TEST(StateFiles, DamageIsNamedAndNeverTaken) {
             std::string byte(1, '\0');
             must_have(file->read_at(byte, at));
             must_do(file->write_at(std::string(1, static_cast<char>(byte[0] ^ 4)), at));
-            auto loaded = StateFiles(*disk, "/run", "t", "n", 2, saved).load();
-            ASSERT_FALSE(loaded) << name << ' ' << at;
-            EXPECT_EQ(loaded.error().kind(), ErrorKind::corrupt);
-            EXPECT_NE(loaded.error().message().find(name), std::string::npos);
+            const auto read = load(StateFiles(*disk, "/run", "t", "n", 2, saved));
+            ASSERT_FALSE(read) << name << ' ' << at;
+            EXPECT_EQ(read.error().kind(), ErrorKind::corrupt);
+            EXPECT_NE(read.error().message().find(name), std::string::npos);
             must_do(file->write_at(byte, at));
         }
     }
     // Two files changed about, and one that is gone.
     SavedState other = saved;
     std::swap(other.file, other.changes[0].file);
-    EXPECT_FALSE(StateFiles(*disk, "/run", "t", "n", 2, other).load());
-    EXPECT_TRUE(StateFiles(*disk, "/run", "t", "n", 2, saved).load());
-    EXPECT_EQ(StateFiles(*disk, "/run", "u", "n", 2, saved).load().error().kind(), ErrorKind::usage);
+    EXPECT_FALSE(load(StateFiles(*disk, "/run", "t", "n", 2, other)));
+    EXPECT_TRUE(load(StateFiles(*disk, "/run", "t", "n", 2, saved)));
+    EXPECT_EQ(load(StateFiles(*disk, "/run", "u", "n", 2, saved)).error().kind(), ErrorKind::usage);
     must_do(disk->remove("/run/state/" + saved.changes[0].file));
-    EXPECT_EQ(StateFiles(*disk, "/run", "t", "n", 2, saved).load().error().kind(), ErrorKind::corrupt);
+    EXPECT_EQ(load(StateFiles(*disk, "/run", "t", "n", 2, saved)).error().kind(), ErrorKind::corrupt);
+}
+
+// A large state of which little changes: files stay few, and each byte is not written again and again.
+TEST(StateFiles, ManySmallChangesBecomeFewFiles) {
+    auto disk = disk_of(5);
+    StateFiles states(*disk, "/run", "t", "n", 1, {});
+    std::vector<std::string> wanted{noise(1, 400'000)};
+    Commit last;
+    last.run = "r";
+    last.states = {must_have(states.save_whole(1, wanted[0]))};
+    std::size_t most = 0;
+    for (std::uint64_t epoch = 2; epoch < 700; ++epoch) {
+        ASSERT_TRUE(states.takes_changes()) << epoch;
+        wanted.push_back(noise(epoch, 200 + epoch % 7 * 100));
+        Commit next = last;
+        next.states = {must_have(states.save_changes(epoch, wanted.back()))};
+        must_do(drop_states(*disk, "/run", last, next));
+        last = next;
+        most = std::max(most, last.states.front().changes.size());
+    }
+    EXPECT_LE(most, 32u);
+    EXPECT_EQ(must_have(disk->list("/run/state"))->size(), last.states.front().changes.size() + 1);
+    const StateFiles again(*disk, "/run", "t", "n", 2, last.states.front());
+    EXPECT_EQ(loaded(again), wanted);
+    EXPECT_TRUE(again.takes_changes());
 }
 
 TEST(StateFiles, SaysInTheCommitWhatItHas) {
