@@ -255,3 +255,26 @@ plain() { bash -o pipefail -c "stream-cat web | $window"; }
     cmp merged got3
     cmp merged got4
 }
+
+@test "a large state is copied beside the stream, and what changed since is put on it" {
+    # 400,000 keys that do not compress, each then seen once more.
+    head -c 9600000 /dev/urandom | od -An -v -tx1 -w24 | tr -d ' ' | head -n 400000 >keys
+    cat keys keys | awk '{ printf "{\"ts\":%.0f,\"id\":\"%s\",\"v\":%d}\n", 1767225600000 + NR, $0, NR % 1000 }' | stream-log append in >/dev/null
+    pipeline='stream-log read in | stream-window tumbling 1h count sum:v --by id --memory 1G'
+    run_shell "$pipeline" && mv "$out" wanted
+    local starts=0 victim
+    until ((starts >= 8)); do
+        starts=$((starts + 1))
+        stream-run r --every 50ms --restart 0 --output got -c "$pipeline" 2>said &
+        sleep 0.$((RANDOM % 5 + 4))
+        ls r/state >>files
+        if ((starts < 4)); then
+            victim=$(grep -lsz "^STREAM_RUN=$PWD/r\$" /proc/[0-9]*/environ 2>/dev/null | cut -d/ -f3 | shuf -n 1)
+            [ -z "$victim" ] || kill -9 "$victim" 2>/dev/null || true
+        fi
+        if wait %+; then break; fi
+    done
+    cmp wanted got
+    # Of the window both were there: a file above 8 MiB, and changes.
+    grep -q '^stream-window-' files
+}
