@@ -75,9 +75,11 @@ Result<Control::Frozen> Pump::Impl::freeze_state(std::uint64_t epoch) {
     const bool in_files = op.holds_files() || (queue != nullptr && queue->spilled_bytes() > 0);
     if (control->is_large() && !in_files) {
         auto beside = control->copy_beside(epoch, [this] { return state_payload(); });
-        if (!beside) return beside;
-        track_changes(control->changes_max());
-        return beside;
+        if (beside) {
+            track_changes(control->changes_max());
+            return beside;
+        }
+        // No process can be had (memory, a limit): then it takes its time here.
     }
     auto payload = state_payload();
     if (!payload) return pass_on(payload);

@@ -86,7 +86,7 @@ private:
 
     void judge_recovery() {
         const auto before = files_of(*disk_, model_.folder);
-        const auto writer = std::make_unique<log::LogWriter>(ok(log::LogWriter::open(files_, model_.folder, {}), "LogWriter::open (recovery)"));
+        auto writer = std::make_unique<log::LogWriter>(ok(log::LogWriter::open(files_, model_.folder, {}), "LogWriter::open (recovery)"));
         const SeenLog seen = read_all(files_, model_.folder);
         try {
             model_.judge(seen, !expect_.power_failed && expect_.acknowledged, expect_.acknowledged);
@@ -101,6 +101,7 @@ private:
         }
         const auto after = files_of(*disk_, model_.folder);
         note_cuts(before, after);
+        writer.reset();  // a log may have a single writer
         static_cast<void>(ok(log::LogWriter::open(files_, model_.folder, {}), "LogWriter::open (again)"));
         const auto again = files_of(*disk_, model_.folder);
         for (const auto& [path, bytes] : again) {

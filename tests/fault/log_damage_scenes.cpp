@@ -103,13 +103,17 @@ std::vector<std::string> die_writing(std::unique_ptr<SimulatedDisk>& disk, const
         } catch (const SimulatedCrash&) {
         }
         auto after = dying->killed(random.next());
+        std::vector<std::string> left;
         for (std::uint32_t p = 0; p < recipe.partitions; ++p) {
             const std::string path = active_of(*after, p);
-            if (!path.empty()) stale.push_back(content_of(*after, path));
+            if (!path.empty()) left.push_back(content_of(*after, path));
         }
         const auto epoch = must(Manifest::load(*after, damage_folder)).epoch();
         static_cast<void>(must(LogWriter::open(*after, damage_folder, {})));
-        if (must(Manifest::load(*after, damage_folder)).epoch() > epoch) disk = std::move(after);
+        if (must(Manifest::load(*after, damage_folder)).epoch() <= epoch) continue;
+        // What a disk held on which this did not happen is nothing that this log was ever on.
+        stale = std::move(left);
+        disk = std::move(after);
     }
     return stale;
 }
