@@ -90,6 +90,7 @@ Result<std::unique_ptr<Operator>> build_fold(Tool& tool, Arguments& a) {
         if (read && fold.every == 0) read = fail(ErrorKind::usage, "a time longer than nothing is wanted");
         if (!read) return tl::unexpected<Error>(std::move(read.error()).at("--every"));
         STREAM_TRY(read_lateness(a.inputs.lateness, plan.lateness, plan.lateness_all));
+        plan.lateness_given = !a.inputs.lateness.empty();
         plan.ordered = true;
         plan.time_need = TimeNeed::required;
     }

@@ -55,8 +55,15 @@ Result<std::string> Pump::Impl::changes_payload() {
 
 bool Pump::Impl::knows_changes() const { return journal.knows_changes() && (queue == nullptr || queue->knows_changes()); }
 
+// From a whole copy on; 0: the next is a whole copy, too.
 void Pump::Impl::track_changes(std::size_t most) {
-    journal.track(most);
+    if (most == 0) {
+        journal.stop_tracking();
+        if (queue != nullptr) queue->stop_tracking();
+        return;
+    }
+    const auto varies = [](const auto& fields_of_one) { return fields_of_one != nullptr && fields_of_one->uses_environment(); };
+    journal.track(most, !varies(computed) && std::none_of(joined_computed.begin(), joined_computed.end(), varies));
     if (queue != nullptr) queue->track(most);
 }
 
@@ -83,7 +90,7 @@ Result<Control::Frozen> Pump::Impl::freeze_state(std::uint64_t epoch) {
     }
     auto payload = state_payload();
     if (!payload) return pass_on(payload);
-    if (payload->size() > small) track_changes(std::max(noted_min, payload->size()));
+    track_changes(payload->size() > small ? std::max(noted_min, payload->size()) : 0);
     frozen.form = Control::Frozen::Form::whole;
     frozen.payload = std::move(*payload);
     return frozen;

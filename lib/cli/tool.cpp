@@ -265,7 +265,7 @@ Result<void> Tool::check_inputs() const {
 // The same in each attempt, and wherever the run is started: paths are absolute, pipes have no number, and what only
 // shows something is left out.
 void Tool::name_in_run() {
-    plan_.lateness_given = lateness_given_;
+    plan_.lateness_given = plan_.lateness_given || lateness_given_;
     const auto is_path = [&](const std::string& word) {
         return std::find(plan_.files.begin(), plan_.files.end(), word) != plan_.files.end() ||
                std::find(plan_.run_paths.begin(), plan_.run_paths.end(), word) != plan_.run_paths.end();

@@ -44,4 +44,8 @@ bool ComputedFields::uses_now() const {
     return std::any_of(computed_.begin(), computed_.end(), [](const Computed& one) { return one.expression.uses_now(); });
 }
 
+bool ComputedFields::uses_environment() const {
+    return std::any_of(computed_.begin(), computed_.end(), [](const Computed& one) { return one.expression.uses_environment(); });
+}
+
 }  // namespace stream::expr

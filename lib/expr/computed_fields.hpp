@@ -27,6 +27,7 @@ public:
     std::size_t first_read() const { return first_read_; }
     std::size_t end_read() const { return end_read_; }
     bool uses_now() const;
+    bool uses_environment() const;
 
 private:
     struct Computed {

@@ -325,6 +325,7 @@ bool Expression::is_assignment() const {
 }
 bool Expression::is_compiled() const { return impl_->root != nullptr; }
 bool Expression::uses_now() const { return impl_->used.now; }
+bool Expression::uses_environment() const { return impl_->used.environment; }
 std::uint64_t Expression::left_to_libjq() const { return impl_->punts; }
 
 std::string Expression::explain() const {

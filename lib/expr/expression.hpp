@@ -57,6 +57,8 @@ public:
     // How it runs and why, for --explain: some lines, each ending in a newline.
     std::string explain() const;
     bool uses_now() const;
+    // Whether another process may give something else for the same event.
+    bool uses_environment() const;
     // Events that the compiled form left to libjq.
     std::uint64_t left_to_libjq() const;
 

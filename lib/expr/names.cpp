@@ -89,6 +89,7 @@ public:
                 if (std::find(names_.variables.begin(), names_.variables.end(), node.text) == names_.variables.end()) {
                     return unknown("$" + node.text + " is not defined", node.begin, nearest_variable(node.text));
                 }
+                used.environment = used.environment || node.text == "ENV";
                 return {};
             case AstKind::bind: {
                 STREAM_TRY(visit(*node.kids[0]));
@@ -148,6 +149,8 @@ private:
                 return undefined(node);
             }
             used.now = used.now || node.text == "now" || node.text == "localtime" || node.text == "mktime";
+            constexpr std::string_view of_environment[] = {"env", "localtime", "strflocaltime", "mktime"};
+            used.environment = used.environment || std::find(std::begin(of_environment), std::end(of_environment), node.text) != std::end(of_environment);
             used.seconds = used.seconds || node.text == "seconds";
         }
         for (const AstPtr& kid : node.kids) STREAM_TRY(visit(*kid));

@@ -13,6 +13,7 @@ namespace stream::expr {
 struct NamesUsed {
     bool now = false;
     bool seconds = false;
+    bool environment = false;  // env, $ENV, and what goes by the zone that TZ names
 };
 
 // ErrorKind::usage, with a caret, for a function or variable that is not defined, a label that is not

@@ -233,11 +233,13 @@ void Dedupe::put_head(StateWriter& writer) const {
 }
 
 // Sets that only grow, and shrink by the watermark alone.
-bool Dedupe::track_changes() {
-    if (exact_) exact_->track_changes();
-    if (timed_) timed_->track_changes();
-    return exact_ || timed_;
+bool Dedupe::track_changes(bool on) {
+    if (exact_) exact_->track_changes(on);
+    if (timed_) timed_->track_changes(on);
+    return on && (exact_ || timed_);
 }
+
+bool Dedupe::knows_changes() const { return exact_ ? exact_->knows_changes() : timed_ && timed_->knows_changes(); }
 
 void Dedupe::snapshot_changes(StateWriter& writer) {
     put_head(writer);

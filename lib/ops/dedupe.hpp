@@ -73,7 +73,8 @@ public:
 
     void snapshot(StateWriter& writer) const override;
     Result<void> restore(StateReader& reader) override;
-    bool track_changes() override;
+    bool track_changes(bool on) override;
+    bool knows_changes() const override;
     void snapshot_changes(StateWriter& writer) override;
     Result<void> restore_changes(StateReader& reader) override { return restore(reader); }
     bool holds_files() const override;

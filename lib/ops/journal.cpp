@@ -32,11 +32,17 @@ tl::unexpected<Error> makes_no_sense() { return fail(ErrorKind::corrupt, "the sa
 
 }  // namespace
 
-void Journal::track(std::size_t limit) {
+void Journal::track(std::size_t limit, bool by_calls) {
     limit_ = limit;
     calls_ = StateWriter();
     last_caught_up_ = SIZE_MAX;
-    mode_ = inner_.track_changes() ? Mode::inner : Mode::calls;
+    mode_ = inner_.track_changes(true) ? Mode::inner : by_calls ? Mode::calls : Mode::overflown;
+}
+
+void Journal::stop_tracking() {
+    inner_.track_changes(false);
+    calls_ = StateWriter();
+    mode_ = Mode::off;
 }
 
 bool Journal::room_for(std::size_t bytes) {
@@ -118,7 +124,7 @@ Result<void> Journal::replay_calls(StateReader& reader, const Scan& scan) {
                 event.position = reader.get_varint();
                 const std::string_view raw = reader.get_bytes();
                 STREAM_TRY(reader.check("the operator's changes"));
-                if (!scan(input, raw, event)) return fail(ErrorKind::corrupt, "an event of the saved changes cannot be read any more");
+                if (!scan(input, raw, event)) return fail(ErrorKind::incomplete, "an event of the saved changes cannot be read this time: an expression took too long");
                 done = inner_.on_event(input, event, nowhere);
                 break;
             }

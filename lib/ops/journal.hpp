@@ -17,11 +17,14 @@ class Journal final : public Operator {
 public:
     explicit Journal(Operator& inner) : inner_(inner) {}
 
-    // From here on changes are noted. What is written down takes `limit` bytes at most: past it they are no longer
-    // known, and the state has to be saved whole.
-    void track(std::size_t limit);
+    // From here on, the state being saved whole, changes are noted. What is written down takes `limit` bytes at most:
+    // past it they are no longer known, and the state has to be saved whole. `by_calls` false: calls are not written
+    // down, as they would not give the same again; an operator's own notes are as good as ever.
+    void track(std::size_t limit, bool by_calls);
+    // Nothing is noted any more.
+    void stop_tracking();
     // Whether snapshot_changes() may be called.
-    bool knows_changes() const { return mode_ == Mode::inner || mode_ == Mode::calls; }
+    bool knows_changes() const override { return mode_ == Mode::calls || (mode_ == Mode::inner && inner_.knows_changes()); }
 
     void snapshot_changes(StateWriter& writer) override;
 

@@ -91,9 +91,14 @@ public:
         return {};
     }
 
-    // Notes from here on what changes, so that a large state need not be saved whole each time. False: it cannot, and
-    // whoever saves has to write down what the operator is told (ops/journal.hpp).
-    virtual bool track_changes() { return false; }
+    // Notes from here on what changes, so that a large state need not be saved whole each time; or nothing more (`on`
+    // false). False: it cannot, and whoever saves has to write down what the operator is told (ops/journal.hpp).
+    virtual bool track_changes(bool on) {
+        (void)on;
+        return false;
+    }
+    // Whether all that changed was noted: an operator may give up where that would take too much memory.
+    virtual bool knows_changes() const { return true; }
     // What changed since track_changes() or the last snapshot_changes(); into an operator in the state of that moment.
     virtual void snapshot_changes(StateWriter& writer) { (void)writer; }
     virtual Result<void> restore_changes(StateReader& reader) {

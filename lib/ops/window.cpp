@@ -196,7 +196,7 @@ public:
         left_ = reader.get_u64();
         return inner_.restore(reader);
     }
-    bool track_changes() override { return inner_.track_changes(); }
+    bool track_changes(bool on) override { return inner_.track_changes(on); }
     void snapshot_changes(StateWriter& writer) override {
         writer.put_u64(left_);
         inner_.snapshot_changes(writer);

@@ -148,14 +148,20 @@ Result<void> KeySet<Words>::add(const Entry& entry) {
     if (!table_.has_room(shard)) [[unlikely]]
         STREAM_TRY(make_room(shard));
     table_.insert(entry);
-    if (tracks_) append_entry<Words>(noted_, entry);
+    if (tracks_) {
+        append_entry<Words>(noted_, entry);
+        if (noted_.size() > limits_.memory_bytes / 4) [[unlikely]] {
+            tracks_ = false;
+            noted_ = std::string();
+        }
+    }
     return {};
 }
 
 template <unsigned Words>
-void KeySet<Words>::track_changes() requires(Words < 2) {
-    tracks_ = true;
-    noted_.clear();
+void KeySet<Words>::track_changes(bool on) requires(Words < 2) {
+    tracks_ = on;
+    noted_ = std::string();
 }
 
 // In the form of a whole set.
@@ -229,7 +235,7 @@ std::uint64_t KeySet<Words>::size() const {
 
 template <unsigned Words>
 std::size_t KeySet<Words>::memory_used() const {
-    return table_.memory() + (disk_ ? disk_memory() : 0);
+    return table_.memory() + (disk_ ? disk_memory() : 0) + noted_.capacity();
 }
 
 // Blocks of entries, each with its count in front, and an empty one. What is on disk comes first, so

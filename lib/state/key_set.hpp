@@ -80,8 +80,10 @@ public:
     // Into an empty set with the same `within`.
     Result<void> restore(StateReader& reader);
 
-    // From here on entries that are added are noted; what was noted since, and into a set in the state of that moment.
-    void track_changes() requires(Words < 2);
+    // From here on entries that are added are noted, in a quarter of the memory at most: past it they are no longer
+    // known. What was noted since, and into a set in the state of that moment.
+    void track_changes(bool on) requires(Words < 2);
+    bool knows_changes() const { return tracks_; }
     void snapshot_changes(StateWriter& writer) requires(Words < 2);
     Result<void> restore_changes(StateReader& reader) requires(Words < 2) { return restore(reader); }
 

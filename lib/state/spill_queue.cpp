@@ -438,6 +438,11 @@ void SpillQueue::track(std::size_t limit) {
     changes_ = StateWriter();
 }
 
+void SpillQueue::stop_tracking() {
+    tracking_ = false;
+    changes_ = StateWriter();
+}
+
 // Each event with how many had gone before it, and at last how many went after the last.
 void SpillQueue::snapshot_changes(StateWriter& writer) {
     STREAM_CHECK(knows_changes());

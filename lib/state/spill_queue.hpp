@@ -53,6 +53,7 @@ public:
     // From here on it is noted what comes and how many go, in `limit` bytes at most: past it the changes are no longer
     // known, and the queue has to be saved whole.
     void track(std::size_t limit);
+    void stop_tracking();
     bool knows_changes() const { return tracking_ && !overflown_; }
     // What changed since track() or the last call; into a queue in the state of that moment.
     void snapshot_changes(StateWriter& writer);

@@ -278,3 +278,25 @@ plain() { bash -o pipefail -c "stream-cat web | $window"; }
     # Of the window both were there: a file above 8 MiB, and changes.
     grep -q '^stream-window-' files
 }
+
+@test "what was read is not computed again in another environment" {
+    local i
+    for i in 1 2 3; do
+        awk -v i=$i 'BEGIN { srand(i); for (j = 0; j < (i == 1 ? 3000 : 100); ++j) printf "{\"ts\":%.0f,\"k\":\"%08x%08x\"}\n", 1767225600000 + i * 10000 + j, rand() * 4294967295, rand() * 4294967295 }' >>in
+        FOO=a stream-run r --once --output got -c "stream-cat in | stream-window session 1h --by 'x=(env.FOO),k' count"
+    done
+    FOO=b stream-run r --drain --output got -c "stream-cat in | stream-window session 1h --by 'x=(env.FOO),k' count"
+    [ "$(grep -c '"x":"a"' got)" = 3200 ]
+    [ "$(wc -l <got)" = 3200 ]
+}
+
+@test "--lateness of stream-table is kept in a run, whatever comes of watermarks" {
+    stream-gen web --events 4000 --seed 3 --disorder 20% --disorder-max 2s | stream-log append in >/dev/null
+    pipeline='stream-log read in | stream-table --by path --every 1s --lateness 3s'
+    run_shell "$pipeline"
+    is_status 0
+    mv "$out" wanted
+    run_tool stream-run r --output got -c "$pipeline"
+    is_status 0
+    cmp wanted got
+}

@@ -30,7 +30,7 @@ public:
     Result<void> on_end(Sink& sink) override;
     void snapshot(StateWriter& writer) const override;
     Result<void> restore(StateReader& reader) override;
-    bool track_changes() override;
+    bool track_changes(bool on) override;
     void snapshot_changes(StateWriter& writer) override;
     Result<void> restore_changes(StateReader& reader) override;
     void append_stats(std::string& out) const override;

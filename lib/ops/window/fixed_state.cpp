@@ -112,8 +112,8 @@ Result<void> FixedWindows::restore(StateReader& reader) {
 // --- what changed ------------------------------------------------------------------------------
 
 // What is remembered between windows is not noted.
-bool FixedWindows::track_changes() {
-    tracks_ = !options_.fill && !options_.compare && !plan_.has_increase();
+bool FixedWindows::track_changes(bool on) {
+    tracks_ = on && !options_.fill && !options_.compare && !plan_.has_increase();
     for (auto& [start, pane] : panes_) pane->groups.forget_noted();
     for (auto& [start, window] : windows_) {
         for (auto* group : window.noted) group->second.is_noted = false;

@@ -29,7 +29,7 @@ public:
         journal.snapshot(writer);
         whole_ = writer.take();
         changes_.clear();
-        journal.track(1 << 20);
+        journal.track(1 << 20, true);
     }
 
     // Into a new operator, which goes on noting what changes.
@@ -40,7 +40,7 @@ public:
             StateReader reader(bytes);
             check(journal.replay(reader, scan), reader);
         }
-        journal.track(1 << 20);
+        journal.track(1 << 20, true);
     }
 
 private:
