@@ -299,8 +299,7 @@ Result<Removed> archive_log(FileSystem& files, const std::string& folder, const 
     Archiver archiver(*upkeep, plain(target));
     STREAM_TRY(archiver.check());
     STREAM_TRY(upkeep->hold());
-    STREAM_TRY(upkeep->sweep());
-    STREAM_TRY(upkeep->sync_unlinked());
+    STREAM_TRY(upkeep->sweep());  // synced with what is moved; until then what comes back is named by nothing
     STREAM_TRY(finish_archiving(files, folder, upkeep->manifest(), false));
     STREAM_TRY(upkeep->let_go());
     STREAM_TRY(archiver.prepare());
