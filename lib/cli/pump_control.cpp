@@ -132,10 +132,13 @@ std::string Pump::Impl::out_field() const {
 // A line each time that ours has grown by --watermark-every.
 Result<void> Pump::Impl::write_own_watermark() {
     if (plan.silent || watermark == time_before_all || watermark == time_after_all) return {};
+    // Asked at each event: what is most often so comes first. Ours is never past the input's.
+    const TimeNs least = control->written == time_before_all ? time_before_all : time_add(control->written, plan.watermark_every);
+    if (watermark < least) return {};
     const std::string field = out_field();
     if (field.empty()) return {};
     const TimeNs ours = op.output_watermark(watermark);
-    if (ours == time_before_all || (control->written != time_before_all && ours < time_add(control->written, plan.watermark_every))) return {};
+    if (ours == time_before_all || ours < least) return {};
     return write_watermark(ours, field);
 }
 

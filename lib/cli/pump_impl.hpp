@@ -35,7 +35,7 @@ inline std::int64_t clock_ns(clockid_t id) {
 
 struct Pump::Impl {
     Impl(PumpPlan p, Operator& o, FieldSet& f, Diagnostics& d)
-        : plan(std::move(p)), journal(o), op(run::Environment::read().folder.empty() ? o : journal), fields(f), diagnostics(d), output(1, "stdout"), sink(output, late) {}
+        : plan(std::move(p)), journal(o), op(plan.stateless || run::Environment::read().folder.empty() ? o : journal), fields(f), diagnostics(d), output(1, "stdout"), sink(output, late) {}
 
     struct Input {
         int index = 0;
@@ -74,7 +74,7 @@ struct Pump::Impl {
     };
 
     PumpPlan plan;
-    Journal journal;  // in a run, before the operator
+    Journal journal;  // in a run, before an operator that has a state
     Operator& op;
     FieldSet& fields;
     Diagnostics& diagnostics;
