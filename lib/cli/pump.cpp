@@ -83,7 +83,7 @@ Result<bool> Pump::Impl::timed(Input& input, Event& event) {
 }
 
 Result<bool> Pump::Impl::deliver(Input& input, const Event& event) {
-    auto done = op.on_event(input.index, event, sink);
+    auto done = op->on_event(input.index, event, sink);
     if (!done) [[unlikely]] {
         if (done.error().kind() != ErrorKind::data) return pass_on(done);
         STREAM_TRY(bad_event(input, done.error(), input.reader->original()));
@@ -96,7 +96,7 @@ Result<void> Pump::Impl::advance(TimeNs to) {
     if (to <= watermark) return {};
     watermark = to;
     if (plan.ordered) STREAM_TRY(release());
-    return op.on_watermark(watermark, sink);
+    return op->on_watermark(watermark, sink);
 }
 
 Result<void> Pump::Impl::release() {
@@ -130,7 +130,7 @@ Result<void> Pump::Impl::deliver_copy(const QueuedEvent& waiting) {
     sink.end_run();
     sink.set_in_block(false);
     ++released;
-    auto done = op.on_event(static_cast<int>(waiting.input), event, sink);
+    auto done = op->on_event(static_cast<int>(waiting.input), event, sink);
     sink.end_run();
     sink.set_in_block(true);
     if (!done) {
@@ -259,7 +259,7 @@ Result<void> Pump::Impl::take_batch(Input& input) {
         STREAM_TRY(take(input, event));
         if (is_ended_by_run()) return {};
         if (plan.line_buffered) [[unlikely]] STREAM_TRY(flush());
-        if (op.is_done()) [[unlikely]] return {};
+        if (op->is_done()) [[unlikely]] return {};
     }
 }
 
@@ -332,7 +332,7 @@ Result<bool> Pump::Impl::wait_for_inputs() {
     }
     if (progress != nullptr) sooner(1000);
     if (is_controlled() && control->client != nullptr) fds.push_back(control->client->fd());
-    sooner(op.wait_ms());
+    sooner(op->wait_ms());
     switch (wait_for(fds.data(), static_cast<int>(fds.size()), plan.silent ? -1 : 1, timeout)) {
         case Woken::stop:
             return false;
@@ -377,13 +377,13 @@ Result<void> Pump::Impl::run_in_turn() {
     TimeNs before = time_before_all;
     std::string before_name;
     bool warned = false;
-    for (std::size_t i = resumed_file; i < plan.files.size() && !op.is_done() && !is_ended_by_run(); ++i) {
+    for (std::size_t i = resumed_file; i < plan.files.size() && !op->is_done() && !is_ended_by_run(); ++i) {
         auto opened = open_input(static_cast<int>(i), plan.files[i]);
         if (!opened) return pass_on(opened);
         inputs.clear();
         inputs.push_back(std::move(*opened));
         Input& input = *inputs.front();
-        while (!input.ended && !input.control_ended && !is_ended_by_run() && !is_stopped() && !op.is_done()) {
+        while (!input.ended && !input.control_ended && !is_ended_by_run() && !is_stopped() && !op->is_done()) {
             auto more = step(input);
             if (!more) return pass_on(more);
             if (*more) {
@@ -391,7 +391,7 @@ Result<void> Pump::Impl::run_in_turn() {
                 continue;
             }
             if (input.ended) break;
-            STREAM_TRY(op.on_caught_up(sink));
+            STREAM_TRY(op->on_caught_up(sink));
             auto waited = wait_for_inputs();
             if (!waited) return pass_on(waited);
         }
@@ -407,7 +407,7 @@ Result<void> Pump::Impl::run_in_turn() {
             before_name = plan.files[i];
         }
     }
-    if (!stopped) STREAM_TRY(op.on_caught_up(sink));
+    if (!stopped) STREAM_TRY(op->on_caught_up(sink));
     return {};
 }
 
@@ -422,7 +422,7 @@ Result<void> Pump::Impl::run_as_they_come() {
         bool open = false;
         for (const auto& input : inputs) {
             if (input->ended) continue;
-            if (is_stopped() || op.is_done() || is_ended_by_run()) return {};
+            if (is_stopped() || op->is_done() || is_ended_by_run()) return {};
             auto more = step(*input);
             if (!more) return pass_on(more);
             any = any || *more;
@@ -433,7 +433,7 @@ Result<void> Pump::Impl::run_as_they_come() {
             continue;
         }
         if (!open) return {};
-        STREAM_TRY(op.on_caught_up(sink));
+        STREAM_TRY(op->on_caught_up(sink));
         auto waited = wait_for_inputs();
         if (!waited) return pass_on(waited);
         if (!*waited) {

@@ -137,7 +137,7 @@ Result<void> Pump::Impl::write_own_watermark() {
     if (watermark < least) return {};
     const std::string field = out_field();
     if (field.empty()) return {};
-    const TimeNs ours = op.output_watermark(watermark);
+    const TimeNs ours = op->output_watermark(watermark);
     if (ours == time_before_all || ours < least) return {};
     return write_watermark(ours, field);
 }

@@ -35,7 +35,7 @@ inline std::int64_t clock_ns(clockid_t id) {
 
 struct Pump::Impl {
     Impl(PumpPlan p, Operator& o, FieldSet& f, Diagnostics& d)
-        : plan(std::move(p)), journal(o), op(plan.stateless || run::Environment::read().folder.empty() ? o : journal), fields(f), diagnostics(d), output(1, "stdout"), sink(output, late) {}
+        : plan(std::move(p)), journal(o), own_op(o), op(&o), fields(f), diagnostics(d), output(1, "stdout"), sink(output, late) {}
 
     struct Input {
         int index = 0;
@@ -74,8 +74,9 @@ struct Pump::Impl {
     };
 
     PumpPlan plan;
-    Journal journal;  // in a run, before an operator that has a state
-    Operator& op;
+    Journal journal;  // before the operator while what it is told is noted
+    Operator& own_op;
+    Operator* op;     // whom to tell
     FieldSet& fields;
     Diagnostics& diagnostics;
     Output output;

@@ -49,7 +49,7 @@ Result<void> Pump::Impl::run_joined() {
         tell_ended();
         return run_unordered();
     }
-    while (!is_stopped() && !op.is_done() && !is_ended_by_run()) {
+    while (!is_stopped() && !op->is_done() && !is_ended_by_run()) {
         if (is_controlled()) STREAM_TRY(take_ahead());
         for (const auto& input : inputs) {
             if (goes_by_head(*input)) STREAM_TRY(refill_joined(*input));
@@ -81,7 +81,7 @@ Result<void> Pump::Impl::run_joined() {
             heard_ns = 0;
             continue;
         }
-        STREAM_TRY(op.on_caught_up(sink));
+        STREAM_TRY(op->on_caught_up(sink));
         auto waited = wait_for_inputs();
         if (!waited) return pass_on(waited);
         if (!*waited) stopped = true;
@@ -114,7 +114,7 @@ Result<void> Pump::Impl::read_whole(Input& input) {
 
 // Each line as it comes.
 Result<void> Pump::Impl::run_unordered() {
-    while (!is_stopped() && !op.is_done() && !is_ended_by_run()) {
+    while (!is_stopped() && !op->is_done() && !is_ended_by_run()) {
         if (is_controlled()) STREAM_TRY(take_ahead());
         bool any = false;
         bool open = false;
@@ -130,7 +130,7 @@ Result<void> Pump::Impl::run_unordered() {
         tell_ended();
         if (any) continue;
         if (!open) return {};
-        STREAM_TRY(op.on_caught_up(sink));
+        STREAM_TRY(op->on_caught_up(sink));
         auto waited = wait_for_inputs();
         if (!waited) return pass_on(waited);
         if (!*waited) stopped = true;
@@ -256,7 +256,7 @@ Result<void> Pump::Impl::tell_joined_watermark() {
     if (!queue->empty()) least = std::min(least, queue->min_time());
     if (least <= watermark || least == time_after_all) return {};
     watermark = least;
-    STREAM_TRY(op.on_watermark(least, sink));
+    STREAM_TRY(op->on_watermark(least, sink));
     return is_controlled() ? write_own_watermark() : Result<void>{};
 }
 
@@ -266,7 +266,7 @@ void Pump::Impl::tell_ended() {
     for (const auto& input : inputs) {
         if (!input->ended || input->has_head || input->told_end) continue;
         input->told_end = true;
-        op.on_input_end(input->index);
+        op->on_input_end(input->index);
     }
 }
 

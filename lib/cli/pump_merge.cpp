@@ -14,7 +14,7 @@ Result<void> Pump::Impl::run_merged() {
         if (!opened) return pass_on(opened);
         inputs.push_back(std::move(*opened));
     }
-    while (!is_stopped() && !op.is_done() && !is_ended_by_run()) {
+    while (!is_stopped() && !op->is_done() && !is_ended_by_run()) {
         if (is_controlled()) STREAM_TRY(take_ahead());
         for (const auto& input : inputs) {
             if (input->reader->source().is_regular()) STREAM_TRY(refill_head(*input));

@@ -128,7 +128,7 @@ void Pump::Impl::tick(bool last) {
         }
         if (slowest != nullptr) numbers.holds = slowest->reader->name();
     }
-    op.append_stats(numbers.extra);
+    op->append_stats(numbers.extra);
     progress->tick(numbers, last);
 }
 
@@ -234,8 +234,8 @@ Result<void> Pump::Impl::close_all() {
     watermark = time_after_all;
     if (plan.ordered) STREAM_TRY(release());
     sink.end_run();
-    STREAM_TRY(op.on_watermark(time_after_all, sink));
-    return op.on_end(sink);
+    STREAM_TRY(op->on_watermark(time_after_all, sink));
+    return op->on_end(sink);
 }
 
 void Pump::Impl::judge_fields() {
@@ -293,7 +293,7 @@ int Pump::Impl::run() {
     }
     result = run_all();
     if ((!result || is_stopped()) && !is_controlled()) {
-        auto kept = op.on_stop(sink);
+        auto kept = op->on_stop(sink);
         if (result && !kept) result = std::move(kept);
     }
     if (result && is_controlled()) {
@@ -349,7 +349,7 @@ int Pump::Impl::finish(Result<void> result) {
         return exit_status_of(result.error().kind(), stop_signal());
     }
     if (!stopped && position > 0) judge_fields();
-    if (const std::string remark = op.closing_remark(); !remark.empty()) diagnostics.say(remark);
+    if (const std::string remark = op->closing_remark(); !remark.empty()) diagnostics.say(remark);
     const bool fault = tell_counts();
     if (stopped) return exit_signal + stop_signal();
     if (fault || gap) return exit_input;

@@ -39,7 +39,7 @@ Result<std::string> Pump::Impl::state_payload() {
     StateWriter writer;
     STREAM_TRY(save_pump(writer));
     if (queue != nullptr) queue->snapshot(writer);
-    op.snapshot(writer);
+    op->snapshot(writer);
     return writer.take();
 }
 
@@ -57,6 +57,7 @@ bool Pump::Impl::knows_changes() const { return journal.knows_changes() && (queu
 
 // From a whole copy on; 0: the next is a whole copy, too.
 void Pump::Impl::track_changes(std::size_t most) {
+    op = most == 0 ? &own_op : &journal;
     if (most == 0) {
         journal.stop_tracking();
         if (queue != nullptr) queue->stop_tracking();
@@ -79,7 +80,7 @@ Result<Control::Frozen> Pump::Impl::freeze_state(std::uint64_t epoch) {
         frozen.payload = std::move(*payload);
         return frozen;
     }
-    const bool in_files = op.holds_files() || (queue != nullptr && queue->spilled_bytes() > 0);
+    const bool in_files = op->holds_files() || (queue != nullptr && queue->spilled_bytes() > 0);
     if (control->is_large() && !in_files) {
         auto beside = control->copy_beside(epoch, [this] { return state_payload(); });
         if (beside) {
@@ -128,7 +129,7 @@ Result<void> Pump::Impl::load_payload(std::string_view payload) {
     StateReader reader(payload);
     STREAM_TRY(load_pump(reader));
     if (queue != nullptr) STREAM_TRY(queue->restore(reader));
-    STREAM_TRY(op.restore(reader));
+    STREAM_TRY(op->restore(reader));
     STREAM_TRY(reader.check("the operator"));
     if (!reader.at_end()) return fail(ErrorKind::corrupt, "the saved state is longer than it should be");
     fields_judged = true;
