@@ -6,11 +6,6 @@
 
 namespace stream {
 
-namespace {
-constexpr std::size_t small = 16 << 10;  // a whole copy of so many bytes is no work
-constexpr std::size_t noted_min = 4 << 20;
-}  // namespace
-
 // --- out ---------------------------------------------------------------------------------------
 
 // Where the inputs are and what is known of them; what the events mean. Never large.
@@ -91,7 +86,7 @@ Result<Control::Frozen> Pump::Impl::freeze_state(std::uint64_t epoch) {
     }
     auto payload = state_payload();
     if (!payload) return pass_on(payload);
-    track_changes(payload->size() > small ? std::max(noted_min, payload->size()) : 0);
+    track_changes(payload->size() > run::StateFiles::small_max ? run::StateFiles::changes_max(payload->size()) : 0);
     frozen.form = Control::Frozen::Form::whole;
     frozen.payload = std::move(*payload);
     return frozen;

@@ -15,7 +15,6 @@ namespace stream::run {
 
 namespace {
 
-constexpr std::uint64_t small_max = 16 << 10;    // a file that is simply written anew each time
 constexpr std::uint64_t large_min = 8 << 20;
 constexpr std::size_t changes_at_most = 32;      // files of changes; then the small ones become one
 constexpr std::string_view bundle_end = ".bundle";  // of the name of a file that has several changes in it
@@ -37,7 +36,7 @@ bool StateFiles::takes_changes() const {
 
 bool StateFiles::is_large() const { return bytes() >= large_min; }
 
-std::size_t StateFiles::changes_max() const { return std::max<std::size_t>(changes_bytes_min, 4 * static_cast<std::size_t>(state_.length)); }
+std::size_t StateFiles::changes_max(std::size_t whole_bytes) { return std::max(changes_bytes_min, whole_bytes); }
 
 // --- reading -----------------------------------------------------------------------------------
 

@@ -18,7 +18,8 @@ namespace stream::run {
 
 class StateFiles {
 public:
-    static constexpr std::size_t inline_max = 4096;  // a whole copy of so many bytes is in the commit itself
+    static constexpr std::size_t inline_max = 4096;     // a whole copy of so many bytes is in the commit itself
+    static constexpr std::size_t small_max = 16 << 10;  // one of so many is simply written anew each time
 
     // `last`: what the commit says, nothing where there is none.
     StateFiles(FileSystem& files, std::string folder, std::string tool, std::string name, std::uint64_t attempt, SavedState last);
@@ -32,8 +33,10 @@ public:
     bool takes_changes() const;
     // Whether a whole copy is so large that its making is felt.
     bool is_large() const;
-    // How many bytes of changes are worth noting between two epochs.
-    std::size_t changes_max() const;
+    // How many bytes of changes are worth noting between two epochs, and where a whole copy has just been made of so
+    // many bytes.
+    std::size_t changes_max() const { return changes_max(4 * static_cast<std::size_t>(state_.length)); }
+    static std::size_t changes_max(std::size_t whole_bytes);
 
     // Makes an epoch's state durable; what is said is what belongs into the commit. One call after the other; the
     // numbers grow. A file that no commit names is left to whoever sweeps the folder. On any thread.

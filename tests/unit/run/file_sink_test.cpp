@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "support/simulated_disk.hpp"
+#include "unit/run/must.hpp"
 
 namespace stream::run {
 namespace {
@@ -16,15 +17,6 @@ using stream::test::SimulatedCrash;
 using stream::test::SimulatedDisk;
 
 constexpr std::uint64_t epochs = 4;
-
-template <class T>
-T must(Result<T> result) {
-    if (!result) throw std::runtime_error(result.error().message());
-    return std::move(*result);
-}
-void must(Result<void> result) {
-    if (!result) throw std::runtime_error(result.error().message());
-}
 
 // What an epoch brings; the third brings nothing.
 std::string bytes_of(std::uint64_t epoch) { return epoch == 3 ? std::string() : std::string(300 * epoch, static_cast<char>('a' + epoch)) + "\n"; }
