@@ -160,9 +160,9 @@ versions() { # ARG…
 @test "compact: tombstones go when they are old enough, and what they delete goes with them" {
     versions --deleted '.gone'
     for u in 3 5; do echo "{\"u\":$u,\"gone\":true}"; done | stream-log append log
-    # Enough to fill the segment that has them.
-    for v in 41 42 43 44 45 46 47 48 49 50; do for ((u = 10; u < 100; u++)); do printf '{"u":%d,"v":%d%s}\n' $u $v "$pad"; done; done | stream-log append log
-    append '{"u":99,"v":51}' log
+    # Enough to fill the segment that has them, wherever the batches before ended.
+    for ((v = 41; v < 61; v++)); do for ((u = 10; u < 100; u++)); do printf '{"u":%d,"v":%d%s}\n' $u $v "$pad"; done; done | stream-log append log
+    append '{"u":99,"v":61}' log
     run_tool stream-log compact log
     is_status 0
     [ "$(jq .tombstones "$out")" -eq 0 ]
