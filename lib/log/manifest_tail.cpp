@@ -8,6 +8,7 @@
 
 #include "log/head.hpp"
 #include "log/manifest.hpp"
+#include "log/salvage.hpp"
 #include "log/segment.hpp"
 
 namespace stream::log {
@@ -67,7 +68,9 @@ Result<std::string> Manifest::what_unnamed_files_say() const {
 
 Result<std::string> Manifest::what_missing_files_say() const {
     // Where head says that it was so long, what is behind was being written, and what is gone was lost otherwise.
-    auto head = Head(*files_, folder_of_path()).read(header_.file_id, config_.partitions);
+    Result<std::optional<HeadState>> head = std::optional<HeadState>{};
+    if (!is_no_file(*files_, folder_of_path() + "/head")) head = Head(*files_, folder_of_path()).read(header_.file_id, config_.partitions);
+    if (!head && head.error().kind() != ErrorKind::corrupt) return pass_on(head);
     if (head && *head && (*head)->manifest_length >= length_) return std::string();
     std::map<std::string, std::optional<Names>> folders;
     bool names_any = false;
