@@ -276,11 +276,11 @@ Result<void> Control::save(std::uint64_t number, Frozen state, bool end, bool fo
     const auto shared = std::make_shared<Frozen>(std::move(state));
     const auto work = [this, shared, rest = std::move(rest), number, for_good]() -> Result<void> {
         Result<run::SavedState> saved = [&]() -> Result<run::SavedState> {
-            if (shared->form == Frozen::Form::whole) return states_->save_whole(number, shared->payload);
+            if (shared->form == Frozen::Form::whole) return states_->save_whole(number, shared->payload, shared->kept);
             if (shared->form == Frozen::Form::changes) return states_->save_changes(number, shared->payload);
             auto file = answer_of(shared->answer, shared->process);
             if (!file) return pass_on(file);
-            return states_->take_whole(std::move(*file));
+            return states_->take_whole(std::move(*file), shared->kept);
         }();
         if (!saved) return pass_on(saved);
         saved->ended = for_good;
@@ -289,7 +289,7 @@ Result<void> Control::save(std::uint64_t number, Frozen state, bool end, bool fo
         return {};
     };
     // What is small goes into the commit, without a file.
-    if (shared->form == Frozen::Form::whole && shared->payload.size() <= run::StateFiles::inline_max) return work();
+    if (shared->form == Frozen::Form::whole && shared->kept.empty() && shared->payload.size() <= run::StateFiles::inline_max) return work();
     saver_->begin(work);
     return {};
 }

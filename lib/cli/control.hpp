@@ -52,7 +52,7 @@ public:
     bool reads_itself() const { return reads_itself_; }
 
     // The state of the last commit, a whole copy and what changed since; nothing where there is none.
-    Result<void> load_state(const run::StateFiles::Use& use) const { return states_ != nullptr ? states_->load(use) : Result<void>{}; }
+    Result<void> load_state(const run::StateFiles::Use& use) { return states_ != nullptr ? states_->load(use) : Result<void>{}; }
 
     // What the state of an epoch is saved from.
     struct Frozen {
@@ -64,6 +64,7 @@ public:
         };
         Form form = Form::none;
         std::string payload;
+        std::vector<std::string> kept;  // of a whole copy: files that it speaks of
         OwnedFd answer;
         pid_t process = -1;
     };
@@ -72,6 +73,9 @@ public:
     bool is_large() const { return states_ != nullptr && states_->is_large(); }
     std::size_t changes_max() const { return states_ != nullptr ? states_->changes_max() : 0; }
     std::uint64_t state_bytes() const { return states_ != nullptr ? states_->bytes() : 0; }
+    // Where the files go that a whole copy of this epoch speaks of; and where those are of the last commit's.
+    KeptFiles keep(std::uint64_t number) const { return states_ != nullptr ? states_->keep(number) : KeptFiles(); }
+    KeptFiles kept() const { return states_ != nullptr ? states_->kept() : KeptFiles(); }
     // A process that has all our memory as it is now makes the payload and writes it.
     Result<Frozen> copy_beside(std::uint64_t number, const std::function<Result<std::string>()>& payload);
 

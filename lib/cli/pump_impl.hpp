@@ -308,13 +308,14 @@ struct Pump::Impl {
     // --- what is saved (pump_state.cpp) --------------------------------------------------------
 
     Result<void> save_pump(StateWriter& writer);
-    Result<std::string> state_payload();
+    // `with_files`: what lies in files was kept just now.
+    Result<std::string> state_payload(bool with_files);
     Result<std::string> changes_payload();
     Result<Control::Frozen> freeze_state(std::uint64_t epoch);
     bool knows_changes() const;
     void track_changes(std::size_t most);
     Result<void> load_pump(StateReader& reader);
-    Result<void> load_payload(std::string_view payload);
+    Result<void> load_payload(std::string_view payload, const KeptFiles* files);
     Result<void> load_changes(std::string_view payload);
 
     // Compiles the fields that are expressions.

@@ -144,12 +144,12 @@ Result<void> Pump::Impl::load_state() {
     auto loaded = load_snapshot(plan.state_dir, snapshot_header());
     if (!loaded) return pass_on(loaded);
     if (!*loaded) return {};
-    return load_payload(**loaded);
+    return load_payload(**loaded, nullptr);
 }
 
 Result<void> Pump::Impl::save_state() {
     if (plan.state_dir.empty()) return {};
-    auto payload = state_payload();
+    auto payload = state_payload(false);
     if (!payload) return pass_on(payload);
     return save_snapshot(plan.state_dir, snapshot_header(), *payload);
 }

@@ -30,8 +30,8 @@ Result<void> Pump::Impl::save_pump(StateWriter& writer) {
     return {};
 }
 
-Result<std::string> Pump::Impl::state_payload() {
-    StateWriter writer;
+Result<std::string> Pump::Impl::state_payload(bool with_files) {
+    StateWriter writer(with_files);
     STREAM_TRY(save_pump(writer));
     if (queue != nullptr) queue->snapshot(writer);
     op->snapshot(writer);
@@ -75,20 +75,25 @@ Result<Control::Frozen> Pump::Impl::freeze_state(std::uint64_t epoch) {
         frozen.payload = std::move(*payload);
         return frozen;
     }
-    const bool in_files = op->holds_files() || (queue != nullptr && queue->spilled_bytes() > 0);
-    if (control->is_large() && !in_files) {
-        auto beside = control->copy_beside(epoch, [this] { return state_payload(); });
+    KeptFiles kept = control->keep(epoch);
+    STREAM_TRY(op->keep_files(kept));
+    if (queue != nullptr) STREAM_TRY(queue->keep_files(kept));
+    if (control->is_large()) {
+        auto beside = control->copy_beside(epoch, [this] { return state_payload(true); });
         if (beside) {
+            beside->kept = kept.names();
             track_changes(control->changes_max());
             return beside;
         }
         // No process can be had (memory, a limit): then it takes its time here.
     }
-    auto payload = state_payload();
+    auto payload = state_payload(true);
     if (!payload) return pass_on(payload);
-    track_changes(payload->size() > run::StateFiles::small_max ? run::StateFiles::changes_max(payload->size()) : 0);
+    const std::size_t weight = run::StateFiles::weight_of(payload->size(), kept.bytes());
+    track_changes(weight > run::StateFiles::small_max ? run::StateFiles::changes_max(weight) : 0);
     frozen.form = Control::Frozen::Form::whole;
     frozen.payload = std::move(*payload);
+    frozen.kept = kept.names();
     return frozen;
 }
 
@@ -120,8 +125,8 @@ Result<void> Pump::Impl::load_pump(StateReader& reader) {
     return {};
 }
 
-Result<void> Pump::Impl::load_payload(std::string_view payload) {
-    StateReader reader(payload);
+Result<void> Pump::Impl::load_payload(std::string_view payload, const KeptFiles* files) {
+    StateReader reader(payload, files);
     STREAM_TRY(load_pump(reader));
     if (queue != nullptr) STREAM_TRY(queue->restore(reader));
     STREAM_TRY(op->restore(reader));
@@ -152,7 +157,8 @@ Result<void> Pump::Impl::load_changes(std::string_view payload) {
 Result<void> Pump::Impl::load_run_state() {
     state_loaded = true;
     if (!control->in_run()) return {};
-    STREAM_TRY(control->load_state([this](std::string_view payload, bool is_whole) { return is_whole ? load_payload(payload) : load_changes(payload); }));
+    const KeptFiles kept = control->kept();
+    STREAM_TRY(control->load_state([&](std::string_view payload, bool is_whole) { return is_whole ? load_payload(payload, &kept) : load_changes(payload); }));
     if (control->takes_changes()) track_changes(control->changes_max());
     return {};
 }

@@ -220,6 +220,8 @@ std::optional<int> Tool::parse(int argc, char** argv) {
     if (folder != nullptr && *folder != '\0' && ::stat(folder, &temporary) == 0 && S_ISDIR(temporary.st_mode)) {
         plan_.spill_folder = folder;
     }
+    // Where a run's state lies: what is in files there is saved by giving it another name.
+    if (const std::string run = stream::run::Environment::read().folder; !run.empty()) plan_.spill_folder = run + "/spill";
     for (int i = 1; i < argc; ++i) arguments_.emplace_back(argv[i]);
     return std::nullopt;
 }

@@ -247,9 +247,11 @@ void Dedupe::snapshot_changes(StateWriter& writer) {
     if (timed_) timed_->snapshot_changes(writer);
 }
 
-bool Dedupe::holds_files() const {
-    const auto spilled = [](const auto& set) { return set && set->spilled_bytes() > 0; };
-    return spilled(exact_) || spilled(timed_) || spilled(keep_last_) || spilled(summaries_);
+Result<void> Dedupe::keep_files(KeptFiles& files) {
+    if (exact_) return exact_->keep_files(files);
+    if (timed_) return timed_->keep_files(files);
+    if (keep_last_) return keep_last_->keep_files(files);
+    return summaries_ ? summaries_->keep_files(files) : Result<void>{};
 }
 
 void Dedupe::snapshot(StateWriter& writer) const {

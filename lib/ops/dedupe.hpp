@@ -77,7 +77,7 @@ public:
     bool knows_changes() const override;
     void snapshot_changes(StateWriter& writer) override;
     Result<void> restore_changes(StateReader& reader) override { return restore(reader); }
-    bool holds_files() const override;
+    Result<void> keep_files(KeptFiles& files) override;
     void append_stats(std::string& out) const override;
 
 private:

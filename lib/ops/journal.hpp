@@ -44,7 +44,7 @@ public:
     TimeNs output_watermark(TimeNs watermark) const override { return inner_.output_watermark(watermark); }
     void snapshot(StateWriter& writer) const override { inner_.snapshot(writer); }
     Result<void> restore(StateReader& reader) override { return inner_.restore(reader); }
-    bool holds_files() const override { return inner_.holds_files(); }
+    Result<void> keep_files(KeptFiles& files) override { return inner_.keep_files(files); }
     std::string closing_remark() const override { return inner_.closing_remark(); }
     void append_stats(std::string& out) const override { inner_.append_stats(out); }
 

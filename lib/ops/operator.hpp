@@ -106,9 +106,12 @@ public:
         return {};
     }
 
-    // Whether part of the state lies in files that later calls change: a process that has a copy of our memory would
-    // read them wrong.
-    virtual bool holds_files() const { return false; }
+    // What of the state lies in files goes into `files`, where it stays as it is now; a snapshot() that follows at once,
+    // with files, speaks of them by their numbers.
+    virtual Result<void> keep_files(KeptFiles& files) {
+        (void)files;
+        return {};
+    }
 
     // Something to be told once at the end of the input, on stderr; empty if there is nothing.
     virtual std::string closing_remark() const { return {}; }

@@ -84,7 +84,18 @@ struct Reader {
 }  // namespace
 
 bool SavedState::has_file(const std::string& one) const {
-    return file == one || std::any_of(changes.begin(), changes.end(), [&](const StateFile& change) { return change.file == one; });
+    const auto has = [&](const std::vector<StateFile>& files) {
+        return std::any_of(files.begin(), files.end(), [&](const StateFile& other) { return other.file == one; });
+    };
+    return file == one || has(changes) || has(kept);
+}
+
+std::uint64_t SavedState::size() const {
+    std::uint64_t all = bytes.size() + length;
+    for (const auto* files : {&changes, &kept}) {
+        for (const StateFile& one : *files) all += one.length;
+    }
+    return all;
 }
 
 Message to_message(const SavedState& state) {
@@ -92,9 +103,13 @@ Message to_message(const SavedState& state) {
     message.set("name", state.name);
     if (state.file.empty()) message.set("bytes", in_base64(state.bytes));
     else message.set("file", state.file).set("length", state.length).set("crc", std::uint64_t{state.crc});
-    std::string changes;
-    for (const StateFile& one : state.changes) changes += fmt::format("{}{} {} {}", changes.empty() ? "" : "\n", one.file, one.length, one.crc);
-    if (!changes.empty()) message.set("changes", changes);
+    const auto put = [&](const char* member, const std::vector<StateFile>& files) {
+        std::string text;
+        for (const StateFile& one : files) text += fmt::format("{}{} {} {}", text.empty() ? "" : "\n", one.file, one.length, one.crc);
+        if (!text.empty()) message.set(member, text);
+    };
+    put("changes", state.changes);
+    put("kept", state.kept);
     if (state.ended) message.flag("ended", true);
     return message;
 }
@@ -105,19 +120,29 @@ Message to_message(const StagedFile& file) {
     return message.set("length", file.length).set("crc", std::uint64_t{file.crc});
 }
 
+namespace {
+
+// One a line.
+bool take_files(const std::string& text, std::vector<StateFile>& into) {
+    for (std::size_t at = 0; at < text.size();) {
+        const std::size_t end = std::min(text.find('\n', at), text.size());
+        auto one = state_file_of(std::string_view(text).substr(at, end - at));
+        if (!one) return false;
+        into.push_back(std::move(*one));
+        at = end + 1;
+    }
+    return true;
+}
+
+}  // namespace
+
 std::optional<SavedState> saved_state_of(const Message& message) {
     auto bytes = decode_base64(message.text("bytes"));
     SavedState state{message.text("name"), {}, message.text("file"), message.number("length"), static_cast<std::uint32_t>(message.number("crc")), message.flag("ended")};
     if (!bytes || !is_file_name(state.file)) return std::nullopt;
     state.bytes = std::move(*bytes);
-    const std::string changes = message.text("changes");
-    for (std::size_t at = 0; at < changes.size();) {
-        const std::size_t end = std::min(changes.find('\n', at), changes.size());
-        auto one = state_file_of(std::string_view(changes).substr(at, end - at));
-        if (!one || state.file.empty()) return std::nullopt;
-        state.changes.push_back(std::move(*one));
-        at = end + 1;
-    }
+    if (!take_files(message.text("changes"), state.changes) || !take_files(message.text("kept"), state.kept)) return std::nullopt;
+    if (state.file.empty() && !(state.changes.empty() && state.kept.empty())) return std::nullopt;
     return state;
 }
 

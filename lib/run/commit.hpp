@@ -31,8 +31,10 @@ struct SavedState {
     std::uint32_t crc = 0;     // CRC-32C of the file
     bool ended = false;        // nothing more comes from it: its inputs have ended for good
     std::vector<StateFile> changes{};
+    std::vector<StateFile> kept{};  // what the whole copy has in files of their own (state/kept_files.hpp), by number
 
     bool has_file(const std::string& one) const;
+    std::uint64_t size() const;  // of all of it, bytes
 };
 
 // What a file gets of an epoch: `length` bytes of a file in staged/, from the place `base` on.

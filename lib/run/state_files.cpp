@@ -2,6 +2,7 @@
 #include "run/state_files.hpp"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <utility>
@@ -26,44 +27,68 @@ StateFiles::StateFiles(FileSystem& files, std::string folder, std::string tool, 
     : files_(files), folder_(std::move(folder) + "/state"), tool_(std::move(tool)), attempt_(attempt), state_(std::move(last)) {
     state_.name = std::move(name);
     for (const StateFile& change : state_.changes) changed_bytes_ += change.length;
+    for (const StateFile& file : state_.kept) kept_bytes_ += file.length;
 }
 
-std::uint64_t StateFiles::bytes() const { return state_.file.empty() ? state_.bytes.size() : state_.length + changed_bytes_; }
+std::uint64_t StateFiles::bytes() const { return state_.file.empty() ? state_.bytes.size() : state_.length + changed_bytes_ + kept_bytes_; }
 
 bool StateFiles::takes_changes() const {
-    return !state_.file.empty() && state_.length > small_max && changed_bytes_ <= 2 * state_.length;
+    return !state_.file.empty() && weight() > small_max && changed_bytes_ <= 2 * weight();
 }
 
-bool StateFiles::is_large() const { return bytes() >= large_min; }
+bool StateFiles::is_large() const { return bytes() - kept_bytes_ >= large_min; }
 
-std::size_t StateFiles::changes_max(std::size_t whole_bytes) { return std::max(changes_bytes_min, whole_bytes); }
+std::size_t StateFiles::changes_max(std::size_t weight) { return std::max(changes_bytes_min, weight); }
+
+namespace {
+
+// CRC-32C of what is there up to `size`.
+Result<std::uint32_t> checksum(File& file, std::uint64_t size) {
+    std::uint32_t crc = 0;
+    std::string block(1 << 20, '\0');
+    for (std::uint64_t at = 0; at < size;) {
+        auto got = file.read_at(std::span(block).first(static_cast<std::size_t>(std::min<std::uint64_t>(block.size(), size - at))), at);
+        if (!got) return pass_on(got);
+        if (*got == 0) break;
+        crc = crc32c_extend(crc, std::string_view(block).substr(0, *got));
+        at += *got;
+    }
+    return crc;
+}
+
+}  // namespace
 
 // --- reading -----------------------------------------------------------------------------------
 
-Result<std::string> StateFiles::read(const StateFile& wanted) const {
+// That it is what the commit names.
+Result<std::unique_ptr<File>> StateFiles::open_checked(const StateFile& wanted) const {
     const std::string path = folder_ + "/" + wanted.file;
     auto file = files_.open_if_there(path, Open::read);
-    if (!file) return pass_on(file);
+    if (!file) return file;
     if (*file == nullptr) return fail(ErrorKind::corrupt, path + " is missing, and the commit names it");
     const auto other = [&] { return fail(ErrorKind::corrupt, path + " is not the file that the commit names"); };
     auto size = (*file)->size();
     if (!size) return pass_on(size);
     if (*size != wanted.length) return other();
-    std::uint32_t crc = 0;
-    std::string block(1 << 20, '\0');
-    for (std::uint64_t at = 0; at < *size;) {
-        auto got = (*file)->read_at(block, at);
-        if (!got) return pass_on(got);
-        if (*got == 0) return other();
-        crc = crc32c_extend(crc, std::string_view(block).substr(0, *got));
-        at += *got;
-    }
-    if (crc != wanted.crc) return other();
-    const SnapshotHeader header{tool_, state_.name, wanted.file.ends_with(bundle_end) ? "bundle" : ""};
-    return read_snapshot(path, *size, [&](std::span<char> into, std::uint64_t at) { return (*file)->read_at(into, at); }, header);
+    auto crc = checksum(**file, *size);
+    if (!crc) return pass_on(crc);
+    if (*crc != wanted.crc) return other();
+    return file;
 }
 
-Result<void> StateFiles::load(const Use& use) const {
+Result<std::string> StateFiles::read(const StateFile& wanted) const {
+    auto file = open_checked(wanted);
+    if (!file) return pass_on(file);
+    const SnapshotHeader header{tool_, state_.name, wanted.file.ends_with(bundle_end) ? "bundle" : ""};
+    return read_snapshot(folder_ + "/" + wanted.file, wanted.length, [&](std::span<char> into, std::uint64_t at) { return (*file)->read_at(into, at); }, header);
+}
+
+Result<void> StateFiles::load(const Use& use) {
+    for (const StateFile& one : state_.kept) {
+        auto file = open_checked(one);
+        if (!file) return pass_on(file);
+        if (const auto identity = identity_of(folder_ + "/" + one.file)) known_.insert_or_assign(*identity, one);
+    }
     if (state_.file.empty()) return state_.bytes.empty() ? Result<void>{} : use(state_.bytes, true);
     {
         auto payload = read({state_.file, state_.length, state_.crc});
@@ -85,6 +110,44 @@ Result<void> StateFiles::load(const Use& use) const {
         }
     }
     return {};
+}
+
+// --- files beside it ---------------------------------------------------------------------------
+
+KeptFiles StateFiles::kept() const {
+    Names names;
+    for (const StateFile& one : state_.kept) names.push_back(one.file);
+    return {folder_, std::move(names)};
+}
+
+KeptFiles StateFiles::keep(std::uint64_t epoch) const { return {folder_, fmt::format("{}.{}.{}.kept-", state_.name, epoch, attempt_)}; }
+
+std::optional<StateFiles::FileIdentity> StateFiles::identity_of(const std::string& path) {
+    struct stat status {};
+    if (::stat(path.c_str(), &status) != 0) return std::nullopt;
+    return FileIdentity{status.st_dev, status.st_ino};
+}
+
+// Makes it durable. Read whole once: it has many names, and does not change.
+Result<StateFile> StateFiles::settle_kept(const std::string& name, std::map<FileIdentity, StateFile>& known) const {
+    const std::string path = folder_ + "/" + name;
+    auto file = files_.open(path, Open::write);
+    if (!file) return pass_on(file);
+    STREAM_TRY((*file)->sync());
+    auto size = (*file)->size();
+    if (!size) return pass_on(size);
+    const auto identity = identity_of(path);
+    StateFile settled{name, *size, 0};
+    const auto before = identity ? known_.find(*identity) : known_.end();
+    if (before != known_.end() && before->second.length == *size) {
+        settled.crc = before->second.crc;
+    } else {
+        auto crc = checksum(**file, *size);
+        if (!crc) return pass_on(crc);
+        settled.crc = *crc;
+    }
+    if (identity) known.insert_or_assign(*identity, settled);
+    return settled;
 }
 
 // --- writing -----------------------------------------------------------------------------------
@@ -110,7 +173,19 @@ Result<StateFile> StateFiles::write_as(const std::string& name, std::string_view
     return StateFile{name, saved->bytes, saved->crc32c};
 }
 
-SavedState StateFiles::take_whole(StateFile file) {
+Result<SavedState> StateFiles::take_whole(StateFile file, const Names& kept) {
+    std::map<FileIdentity, StateFile> known;  // a number may be another file's once no state has the file any more
+    std::vector<StateFile> settled;
+    for (const std::string& name : kept) {
+        auto one = settle_kept(name, known);
+        if (!one) return pass_on(one);
+        settled.push_back(std::move(*one));
+    }
+    if (!kept.empty()) STREAM_TRY(files_.sync_folder(folder_));
+    known_ = std::move(known);
+    state_.kept = std::move(settled);
+    kept_bytes_ = 0;
+    for (const StateFile& one : state_.kept) kept_bytes_ += one.length;
     state_.bytes.clear();
     state_.file = std::move(file.file);
     state_.length = file.length;
@@ -120,13 +195,13 @@ SavedState StateFiles::take_whole(StateFile file) {
     return state_;
 }
 
-Result<SavedState> StateFiles::save_whole(std::uint64_t epoch, std::string_view payload) {
-    if (payload.size() > inline_max) {
+Result<SavedState> StateFiles::save_whole(std::uint64_t epoch, std::string_view payload, const Names& kept) {
+    if (payload.size() > inline_max || !kept.empty()) {
         auto file = write(epoch, payload);
         if (!file) return pass_on(file);
-        return take_whole(std::move(*file));
+        return take_whole(std::move(*file), kept);
     }
-    take_whole({});
+    STREAM_TRY(take_whole({}));
     state_.bytes = payload;
     return state_;
 }
@@ -183,6 +258,7 @@ Result<void> drop_states(FileSystem& files, const std::string& folder, const Com
     };
     for (const SavedState& old : before.states) {
         STREAM_TRY(drop(old.file));
+        for (const StateFile& kept : old.kept) STREAM_TRY(drop(kept.file));
         for (const StateFile& change : old.changes) STREAM_TRY(drop(change.file));
     }
     return {};

@@ -14,8 +14,15 @@
 
 namespace stream {
 
+class KeptFiles;
+
 class StateWriter {
 public:
+    StateWriter() = default;
+    // `with_files`: what lies in files was kept just now (state/kept_files.hpp), and is spoken of by numbers.
+    explicit StateWriter(bool with_files) : with_files_(with_files) {}
+    bool with_files() const { return with_files_; }
+
     void put_u8(std::uint8_t value) { bytes_.push_back(static_cast<char>(value)); }
     void put_u64(std::uint64_t value) { put_raw(&value, sizeof value); }
     void put_i64(std::int64_t value) { put_raw(&value, sizeof value); }
@@ -38,13 +45,17 @@ public:
 
 private:
     std::string bytes_;
+    bool with_files_ = false;
 };
 
 // Every get_ returns a zero value and remembers the failure once the bytes run out; look at ok() after
 // a group of them, and at_end() after the last.
 class StateReader {
 public:
-    explicit StateReader(std::string_view bytes) : bytes_(bytes) {}
+    explicit StateReader(std::string_view bytes, const KeptFiles* files = nullptr) : bytes_(bytes), files_(files) {}
+
+    // What lies beside the state; nothing where it was saved without files.
+    const KeptFiles* files() const { return files_; }
 
     std::uint8_t get_u8() {
         std::uint8_t value = 0;
@@ -109,6 +120,7 @@ public:
 
 private:
     std::string_view bytes_;
+    const KeptFiles* files_;
     std::size_t at_ = 0;
     bool failed_ = false;
 };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copies of events that may be asked for again, in order of arrival: in memory up to a limit, past it in
-// an unnamed file. They go in segments, when all of one are too old.
+// unnamed files. They go in segments, when all of one are too old.
 #pragma once
 
 #include "base/error.hpp"
@@ -11,7 +11,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
-#include <optional>
+#include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -43,7 +44,9 @@ public:
     std::size_t memory_used() const { return in_memory_; }
     std::uint64_t spilled_bytes() const { return on_disk_; }
 
-    // A file that cannot be read here ends the program.
+    // What is on disk goes into files beside the state that is saved next (StateWriter::with_files()).
+    Result<void> keep_files(KeptFiles& files);
+    // Without files, one that cannot be read here ends the program.
     void snapshot(StateWriter& writer) const;
     Result<void> restore(StateReader& reader);
 
@@ -53,9 +56,12 @@ private:
         std::uint64_t size = 0;
         TimeNs newest = time_before_all;
         std::string bytes;  // empty once it is in the file
-        std::uint64_t file_slot = 0;
-        bool in_file = false;
+        std::uint64_t file_at = 0;
+        std::shared_ptr<TempFile> file;  // nothing while it is in memory
+        std::uint64_t kept_as = 0;       // the file's number among those kept last
     };
+    static bool is_in_file(const Segment& segment) { return segment.file != nullptr; }
+    Result<void> restore_from_file(Segment& segment, StateReader& reader, std::map<std::uint64_t, std::shared_ptr<TempFile>>& files) const;
     Result<void> move_oldest_to_file();
     Result<void> read_segment(const Segment& segment, std::uint64_t at, std::span<char> into) const;
     std::uint64_t slots_of(const Segment& segment) const;
@@ -63,8 +69,8 @@ private:
     CopyLimits limits_;
     std::size_t segment_bytes_;
     std::deque<Segment> segments_;  // the last one takes new copies
-    std::optional<TempFile> file_;
-    std::vector<std::uint64_t> free_slots_;
+    std::shared_ptr<TempFile> file_;  // what is written now: another one, once it is kept
+    std::vector<std::uint64_t> free_slots_;  // in it
     std::uint64_t slots_ = 0;
     Ref end_ = 0;
     std::size_t in_memory_ = 0;

@@ -13,6 +13,7 @@
 #include <rocksdb/db.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/table.h>
+#include <rocksdb/utilities/checkpoint.h>
 #include <rocksdb/write_batch.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -26,6 +27,7 @@
 #include <ctime>
 #include <filesystem>
 #include <system_error>
+#include <utility>
 
 namespace stream {
 namespace {
@@ -112,7 +114,8 @@ rocksdb::Options make_options(const DiskSetOptions& wanted, const DropExpired* f
     options.compression = rocksdb::kNoCompression;  // hashes have nothing to compress
     options.write_buffer_size = memory / 8;
     options.max_write_buffer_number = 2;
-    options.target_file_size_base = std::max<std::size_t>(memory / 8, 2 << 20);
+    options.target_file_size_base = std::max<std::size_t>(memory / 8, 8 << 20);
+    options.target_file_size_multiplier = 2;  // some hundred files at most, however much there is: a commit names each
     options.max_bytes_for_level_base = 4 * options.target_file_size_base;
     options.level_compaction_dynamic_level_bytes = true;
     options.max_background_jobs = 2;
@@ -140,6 +143,9 @@ struct DiskSet::Impl {
     OwnedFd lock;
     DropExpired filter;
     std::unique_ptr<rocksdb::DB> db;
+    std::vector<std::pair<std::string, std::uint64_t>> kept;  // files of the database as it was kept, and their numbers
+
+    Result<void> open(bool is_new);
 
     ~Impl() {
         db.reset();
@@ -150,7 +156,7 @@ struct DiskSet::Impl {
 DiskSet::DiskSet(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 DiskSet::~DiskSet() = default;
 
-Result<std::unique_ptr<DiskSet>> DiskSet::open(const DiskSetOptions& options) {
+Result<std::unique_ptr<DiskSet::Impl>> DiskSet::begin(const DiskSetOptions& options) {
     if (::mkdir(options.folder.c_str(), 0700) != 0 && errno != EEXIST) {
         return system_failure("make folder", options.folder, errno);
     }
@@ -164,12 +170,91 @@ Result<std::unique_ptr<DiskSet>> DiskSet::open(const DiskSetOptions& options) {
     if (!impl->lock.is_open() || ::flock(impl->lock.get(), LOCK_EX | LOCK_NB) != 0) {
         return system_failure("lock folder", path, errno);
     }
-    rocksdb::DB* db = nullptr;
-    const auto status = rocksdb::DB::Open(make_options(options, &impl->filter), path + "/db", &db);
-    if (!status.ok()) return failure("keep", status);
-    impl->db.reset(db);
-    return std::unique_ptr<DiskSet>(new DiskSet(std::move(impl)));
+    return impl;
 }
+
+Result<void> DiskSet::Impl::open(bool is_new) {
+    rocksdb::Options how = make_options(options, &filter);
+    how.create_if_missing = how.error_if_exists = is_new;
+    rocksdb::DB* opened = nullptr;
+    const auto status = rocksdb::DB::Open(how, path + "/db", &opened);
+    if (!status.ok()) return failure(is_new ? "keep" : "read", status);
+    db.reset(opened);
+    return {};
+}
+
+Result<std::unique_ptr<DiskSet>> DiskSet::open(const DiskSetOptions& options) {
+    auto impl = begin(options);
+    if (!impl) return pass_on(impl);
+    STREAM_TRY((*impl)->open(true));
+    return std::unique_ptr<DiskSet>(new DiskSet(std::move(*impl)));
+}
+
+// --- kept, and back ----------------------------------------------------------------------------
+
+namespace {
+
+constexpr std::uint64_t kept_files_max = 1 << 20;
+
+// Tables are never written again; what says which of them count goes on being written.
+bool is_table(std::string_view name) { return name.ends_with(".sst"); }
+
+}  // namespace
+
+Result<void> DiskSet::keep(KeptFiles& files) {
+    const std::string checkpoint = impl_->path + "/kept";
+    remove_tree(checkpoint);
+    rocksdb::Checkpoint* made = nullptr;
+    const auto begun = rocksdb::Checkpoint::Create(impl_->db.get(), &made);
+    if (!begun.ok()) return failure("keep", begun);
+    const std::unique_ptr<rocksdb::Checkpoint> maker(made);
+    const auto done = maker->CreateCheckpoint(checkpoint);  // without a write-ahead log it writes what is in memory first
+    if (!done.ok()) return failure("keep", done);
+    impl_->kept.clear();
+    const std::unique_ptr<DIR, int (*)(DIR*)> listing(::opendir(checkpoint.c_str()), ::closedir);
+    if (listing == nullptr) return system_failure("open folder", checkpoint, errno);
+    while (const dirent* entry = ::readdir(listing.get())) {
+        const std::string name = entry->d_name;
+        if (name.starts_with('.')) continue;
+        auto number = files.add(checkpoint + "/" + name);
+        if (!number) return pass_on(number);
+        impl_->kept.emplace_back(name, *number);
+    }
+    remove_tree(checkpoint);
+    return {};
+}
+
+void DiskSet::snapshot(StateWriter& writer) const {
+    writer.put_varint(impl_->kept.size());
+    for (const auto& [name, number] : impl_->kept) {
+        writer.put_bytes(name);
+        writer.put_varint(number);
+    }
+}
+
+Result<std::unique_ptr<DiskSet>> DiskSet::restore(const DiskSetOptions& options, StateReader& reader) {
+    const auto other = [] { return fail(ErrorKind::corrupt, "the saved state of keys on disk has another form"); };
+    const std::uint64_t count = reader.get_varint();
+    STREAM_TRY(reader.check("keys on disk"));
+    if (count > kept_files_max || reader.files() == nullptr) return other();
+    auto impl = begin(options);
+    if (!impl) return pass_on(impl);
+    const std::string folder = (*impl)->path + "/db";
+    if (::mkdir(folder.c_str(), 0700) != 0) return system_failure("make folder", folder, errno);
+    for (std::uint64_t i = 0; i < count; ++i) {
+        const std::string name(reader.get_bytes());
+        const std::uint64_t number = reader.get_varint();
+        STREAM_TRY(reader.check("keys on disk"));
+        if (name.empty() || name.starts_with('.') || name.find('/') != std::string::npos) return other();
+        auto kept = reader.files()->path(number);
+        if (!kept) return pass_on(kept);
+        STREAM_TRY(is_table(name) ? KeptFiles::link_or_copy(*kept, folder + "/" + name) : KeptFiles::copy(*kept, folder + "/" + name));
+    }
+    STREAM_TRY((*impl)->open(false));
+    return std::unique_ptr<DiskSet>(new DiskSet(std::move(*impl)));
+}
+
+// --- entries -----------------------------------------------------------------------------------
 
 Result<void> DiskSet::add(std::vector<DiskEntry>& entries) {
     // In key order the skip list of the write buffer is filled from one end.

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // The disk tier of a key set: RocksDB in a folder of its own that goes when the set goes. Nothing in it
-// is meant to survive the process: no write-ahead log, and what a killed process left behind is removed
-// by the next one that works in the same folder.
+// is meant to survive the process but what was kept: no write-ahead log, and what a killed process left behind is
+// removed by the next one that works in the same folder.
 #pragma once
 
 #include "base/error.hpp"
+#include "state/bytes.hpp"
+#include "state/kept_files.hpp"
 #include "state/key_hash.hpp"
 #include "time/timestamp.hpp"
 
@@ -39,6 +41,12 @@ public:
     DiskSet(const DiskSet&) = delete;
     DiskSet& operator=(const DiskSet&) = delete;
 
+    // As it was kept: the files are looked at only as they are needed. ErrorKind::corrupt.
+    static Result<std::unique_ptr<DiskSet>> restore(const DiskSetOptions& options, StateReader& reader);
+    // All that is in it now is in these files, and stays there whatever follows; snapshot() says which they are.
+    Result<void> keep(KeptFiles& files);
+    void snapshot(StateWriter& writer) const;
+
     // In any order; later entries replace earlier ones of the same key.
     Result<void> add(std::vector<DiskEntry>& entries);
     Result<std::optional<DiskEntry>> get(const Hash128& hash, std::int64_t step) const;
@@ -51,6 +59,7 @@ public:
 
 private:
     struct Impl;
+    static Result<std::unique_ptr<Impl>> begin(const DiskSetOptions& options);
     explicit DiskSet(std::unique_ptr<Impl> impl);
     std::unique_ptr<Impl> impl_;
 };

@@ -8,6 +8,7 @@ namespace stream {
 namespace {
 
 constexpr std::uint8_t state_version = 1;
+constexpr std::uint8_t state_version_files = 2;  // the disk tier comes first, as files
 constexpr std::size_t block_entries = 4096;
 constexpr std::size_t sweep_entries = 16 << 10;  // looked at in one expire(): some tens of microseconds
 
@@ -193,7 +194,7 @@ Result<void> KeySet<Words>::make_room(std::size_t shard) {
 template <unsigned Words>
 Result<void> KeySet<Words>::move_to_disk(std::size_t shard) {
     if (!disk_) {
-        auto disk = DiskSet::open({limits_.folder, disk_memory(), limits_.spill_bytes, Words});
+        auto disk = DiskSet::open(disk_options());
         if (!disk) return pass_on(disk);
         disk_ = std::move(*disk);
         disk_->set_cutoff(cutoff_);
@@ -242,9 +243,11 @@ std::size_t KeySet<Words>::memory_used() const {
 // that what shadows it is read after it.
 template <unsigned Words>
 void KeySet<Words>::snapshot(StateWriter& writer) const {
-    writer.put_u8(state_version);
+    const bool as_files = disk_ && writer.with_files();
+    writer.put_u8(as_files ? state_version_files : state_version);
     writer.put_u8(Words);
     writer.put_i64(cutoff_);
+    if (as_files) disk_->snapshot(writer);
     std::string block;
     const auto flush = [&] {
         if (block.empty()) return;
@@ -257,7 +260,7 @@ void KeySet<Words>::snapshot(StateWriter& writer) const {
         append_entry<Words>(block, entry);
         if (block.size() >= block_entries * entry_bytes<Words>) flush();
     };
-    if (disk_) {
+    if (disk_ && !as_files) {
         const auto read = disk_->for_each(put);
         STREAM_CHECK(read.has_value());
     }
@@ -272,8 +275,14 @@ Result<void> KeySet<Words>::restore(StateReader& reader) {
     const auto words = reader.get_u8();
     cutoff_ = reader.get_i64();
     STREAM_TRY(reader.check("a set of keys"));
-    if (version != state_version || words != Words) {
+    if ((version != state_version && version != state_version_files) || words != Words) {
         return fail(ErrorKind::corrupt, "the saved state of a set of keys has another form");
+    }
+    if (version == state_version_files) {
+        auto disk = DiskSet::restore(disk_options(), reader);
+        if (!disk) return pass_on(disk);
+        disk_ = std::move(*disk);
+        disk_->set_cutoff(cutoff_);
     }
     for (;;) {
         const std::uint64_t count = reader.get_varint();

@@ -75,7 +75,9 @@ public:
     std::size_t memory_used() const;
     std::uint64_t spilled_bytes() const { return disk_ ? disk_->bytes() : 0; }
 
-    // A disk tier that cannot be read here ends the program: half a set must not be saved.
+    // What is on disk goes into files beside the state that is saved next (StateWriter::with_files()).
+    Result<void> keep_files(KeptFiles& files) { return disk_ ? disk_->keep(files) : Result<void>{}; }
+    // Without files a disk tier that cannot be read here ends the program: half a set must not be saved.
     void snapshot(StateWriter& writer) const;
     // Into an empty set with the same `within`.
     Result<void> restore(StateReader& reader);
@@ -98,6 +100,7 @@ private:
     // The disk tier wants ten bits a key for its filters, or each new key costs reads.
     std::size_t table_bytes_max() const { return limits_.memory_bytes / 8 * (disk_ ? 4 : 7); }
     std::size_t disk_memory() const { return limits_.memory_bytes / 2; }
+    DiskSetOptions disk_options() const { return {limits_.folder, disk_memory(), limits_.spill_bytes, Words}; }
 
     KeySetLimits limits_;
     DurationNs within_;

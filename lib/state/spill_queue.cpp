@@ -25,6 +25,7 @@ constexpr std::size_t runs_merged = 32;         // the shortest, when there are 
 constexpr std::size_t memory_least = 16 << 10;  // less would make a run of each event
 constexpr std::uint64_t punch_step = 1 << 20;
 constexpr std::uint8_t state_version = 1;
+constexpr std::uint8_t state_version_files = 2;  // what is in memory, then the runs' files
 constexpr std::size_t change_overhead = 48;  // of an event that is noted, at most
 
 struct Entry {
@@ -121,13 +122,14 @@ private:
 };
 
 struct Run {
-    Run(TempFile file_, std::uint64_t size_, std::size_t buffer_bytes)
-        : file(std::move(file_)), size(size_), reader(file, 0, size_, buffer_bytes) {}
+    Run(TempFile file_, std::uint64_t begin, std::uint64_t size_, std::size_t buffer_bytes)
+        : file(std::move(file_)), size(size_), reader(file, begin, size_, buffer_bytes) {}
 
     TempFile file;
     std::uint64_t size;
     std::uint64_t punched = 0;
     bool can_punch = true;
+    std::uint64_t kept_as = 0;  // its number among the files kept last
     RunReader reader;  // at the run's least record that was not taken
 
     std::uint64_t left() const { return size - reader.begins_at(); }
@@ -273,8 +275,8 @@ struct SpillQueue::Impl {
     }
 
     // The run is at its least record already, or holds none and is dropped.
-    Result<void> add_run(TempFile file, std::uint64_t size) {
-        auto run = std::make_unique<Run>(std::move(file), size, buffer_bytes);
+    Result<void> add_run(TempFile file, std::uint64_t begin, std::uint64_t size) {
+        auto run = std::make_unique<Run>(std::move(file), begin, size, buffer_bytes);
         auto more = run->reader.next();
         if (!more) return pass_on(more);
         if (!*more) return {};
@@ -305,7 +307,7 @@ struct SpillQueue::Impl {
         arena = EventArena(chunk_bytes);
         heap = {};
         for (SortedQueue& queue : queues) queue = {};
-        STREAM_TRY(add_run(std::move(*file), *length));
+        STREAM_TRY(add_run(std::move(*file), 0, *length));
         in_runs += moved;
         find_least();
         return {};
@@ -358,7 +360,7 @@ struct SpillQueue::Impl {
         }
         auto length = writer.finish();
         if (!length) return pass_on(length);
-        return add_run(std::move(*file), *length);
+        return add_run(std::move(*file), 0, *length);
     }
 
     Result<void> push(const QueuedEvent& event) {
@@ -404,6 +406,41 @@ struct SpillQueue::Impl {
         }
         std::sort(entries.begin(), entries.end(), before);
         return entries;
+    }
+
+    void snapshot_with_files(StateWriter& writer) const {
+        writer.put_u8(state_version_files);
+        writer.put_varint(in_memory);
+        for (const Entry& entry : sorted_entries()) put_event(writer, entry.order(), EventArena::bytes_at(entry.data));
+        writer.put_varint(in_runs);
+        writer.put_varint(runs.size());
+        for (const auto& run : runs) {
+            writer.put_varint(run->kept_as);
+            writer.put_varint(run->reader.begins_at());
+            writer.put_varint(run->size);
+        }
+    }
+
+    Result<void> restore_runs(StateReader& reader) {
+        const std::uint64_t events = reader.get_varint();
+        const std::uint64_t count = reader.get_varint();
+        STREAM_TRY(reader.check("waiting events"));
+        if (reader.files() == nullptr) return fail(ErrorKind::corrupt, "the saved state of waiting events has lost its files");
+        for (std::uint64_t i = 0; i < count; ++i) {
+            const std::uint64_t number = reader.get_varint();
+            const std::uint64_t begin = reader.get_varint();
+            const std::uint64_t size = reader.get_varint();
+            STREAM_TRY(reader.check("waiting events"));
+            auto path = reader.files()->path(number);
+            if (!path) return pass_on(path);
+            auto file = TempFile::open_kept(*path);
+            if (!file) return pass_on(file);
+            if (begin >= size) return fail(ErrorKind::corrupt, "the saved state of waiting events contradicts itself");
+            STREAM_TRY(add_run(std::move(*file), begin, size));
+        }
+        in_runs += events;
+        find_least();
+        return {};
     }
 };
 
@@ -483,6 +520,7 @@ std::uint64_t SpillQueue::spilled_bytes() const { return impl_->on_disk(); }
 // In order, so that equal queues give equal bytes however they came to be. A spill file that cannot be
 // read here ends the program: a state without its events must not be saved.
 void SpillQueue::snapshot(StateWriter& writer) const {
+    if (writer.with_files() && !impl_->runs.empty()) return impl_->snapshot_with_files(writer);
     writer.put_u8(state_version);
     writer.put_varint(impl_->size());
     const auto put = [&](const EventOrder& order, std::string_view bytes) { put_event(writer, order, bytes); };
@@ -515,12 +553,21 @@ Result<void> SpillQueue::restore(StateReader& reader) {
     const std::uint8_t version = reader.get_u8();
     const std::uint64_t count = reader.get_varint();
     STREAM_TRY(reader.check("waiting events"));
-    if (version != state_version)
+    if (version != state_version && version != state_version_files)
         return fail(ErrorKind::corrupt, "the saved state of waiting events has another form");
     for (std::uint64_t i = 0; i < count; ++i) {
         auto event = get_event(reader);
         if (!event) return pass_on(event);
         STREAM_TRY(push(*event));
+    }
+    return version == state_version_files ? impl_->restore_runs(reader) : Result<void>{};
+}
+
+Result<void> SpillQueue::keep_files(KeptFiles& files) {
+    for (const auto& run : impl_->runs) {
+        auto number = run->file.keep(files);
+        if (!number) return pass_on(number);
+        run->kept_as = *number;
     }
     return {};
 }

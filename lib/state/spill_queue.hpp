@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A priority queue of events waiting for their turn, ordered by (time, input, position), that keeps
-// what exceeds its memory in sorted runs in one unlinked file of a folder.
+// what exceeds its memory in sorted runs, each in an unlinked file of a folder.
 #pragma once
 
 #include <cstdint>
@@ -47,6 +47,8 @@ public:
     std::size_t memory_used() const;
     std::uint64_t spilled_bytes() const;
 
+    // What is on disk goes into files beside the state that is saved next (StateWriter::with_files()).
+    Result<void> keep_files(KeptFiles& files);
     void snapshot(StateWriter& writer) const;
     Result<void> restore(StateReader& reader);
 

@@ -33,6 +33,19 @@ Result<TempFile> TempFile::create(const std::string& folder) {
     return TempFile(std::move(fd), folder);
 }
 
+Result<TempFile> TempFile::open_kept(const std::string& path) {
+    OwnedFd fd = open_fd(path, O_RDONLY);
+    if (!fd.is_open()) return system_failure("open", path, errno);
+    TempFile file(std::move(fd), path.substr(0, path.rfind('/')));
+    file.is_kept_ = true;
+    return file;
+}
+
+Result<std::uint64_t> TempFile::keep(KeptFiles& files) {
+    is_kept_ = true;
+    return files.add(fd_.get());
+}
+
 Result<void> TempFile::write_at(std::uint64_t at, std::string_view bytes) {
     while (!bytes.empty()) {
         const auto written = ::pwrite(fd_.get(), bytes.data(), bytes.size(), static_cast<off_t>(at));
@@ -56,7 +69,7 @@ Result<void> TempFile::read_at(std::uint64_t at, std::span<char> into) const {
 }
 
 bool TempFile::punch(std::uint64_t at, std::uint64_t size) {
-    return ::fallocate(fd_.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, static_cast<off_t>(at),
+    return !is_kept_ && ::fallocate(fd_.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, static_cast<off_t>(at),
                        static_cast<off_t>(size)) == 0;
 }
 

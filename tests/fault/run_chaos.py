@@ -125,6 +125,18 @@ class Merge(Case):
                    "stream-window all --by path count < one > table")
 
 
+class Spilled(Case):
+    """Each of the tools has most of its state on disk."""
+    name = "log, three dedupes and a reorder past their memory, log"
+    pipeline = ("stream-cat in --pace PACE | stream-dedupe --by id --memory 256KiB | stream-dedupe --by user,path --within 20s --keep last --memory 128KiB | "
+                "stream-dedupe --by path,user --within 1m --summary 10s --memory 128KiB | stream-time reorder --lateness 2m --memory 64KiB --late drop | "
+                "stream-log append spilled")
+    logs = ("spilled",)
+
+    def prepare(self, folder):
+        sh(folder, f"stream-log create in --segment 2MB; stream-gen web --events {EVENTS} --seed 14 --duplicates 5% --disorder 5% | stream-log append in")
+
+
 class Tee(Case):
     name = "tee into two logs"
     pipeline = "stream-cat in --pace PACE | tee >(stream-filter '.status >= 400' | stream-log append errors) | stream-window session 10s --by user count | stream-log append sessions"
@@ -192,7 +204,7 @@ class Sources(Case):
         shutil.copy(os.path.join(folder, "all"), os.path.join(folder, "rows.csv"))
 
 
-CASES = [Sources, Windows, Partitioned, Join, Late, Merge, Tee, Rotated]
+CASES = [Sources, Windows, Spilled, Partitioned, Join, Late, Merge, Tee, Rotated]
 
 
 def members(folder):

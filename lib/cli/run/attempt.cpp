@@ -63,6 +63,7 @@ Attempt::~Attempt() {
     if (pid_ <= 0) return;
     kill_attempt(folder_.path());
     if (shell_status_ < 0) ::waitpid(pid_, nullptr, 0);
+    if (!folder_.attempt_is_held()) folder_.remove_spilled();
 }
 
 // --- the start ---------------------------------------------------------------------------------
@@ -145,8 +146,11 @@ Result<void> Attempt::start_pipeline() {
         ::setenv("STREAM_RUN_AGAIN", again_ ? "1" : "", 1);
         if (options_.file.empty()) ::execlp("bash", "bash", "-o", "pipefail", "-c", options_.command.c_str(), static_cast<char*>(nullptr));
         else ::execl(options_.file.c_str(), options_.file.c_str(), static_cast<char*>(nullptr));
-        const char text[] = "stream-run: cannot start the pipeline\n";
-        [[maybe_unused]] const auto n = ::write(2, text, sizeof text - 1);
+        const char* what = options_.file.empty() ? "bash" : options_.file.c_str();
+        const char* hint = errno == EACCES ? "hint: a FILE is a script that can be executed (chmod +x); -c takes a pipeline itself\n" : "";
+        for (const char* part : {"stream-run: cannot start ", what, ": ", ::strerrordesc_np(errno), "\n", hint}) {
+            [[maybe_unused]] const auto n = ::write(2, part, std::strlen(part));
+        }
         ::_exit(127);
     }
     if (own_group) ::setpgid(pid_, pid_);

@@ -13,9 +13,11 @@
 #include <csignal>
 #include <cstdlib>
 #include <ctime>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <memory>
+#include <system_error>
 #include <vector>
 
 #include "base/text.hpp"
@@ -147,7 +149,13 @@ Result<void> RunFolder::clear_attempts() {
         timespec nap{0, 5'000'000};
         ::nanosleep(&nap, nullptr);
     }
+    remove_spilled();
     return {};
+}
+
+void RunFolder::remove_spilled() const {
+    std::error_code ignored;  // what cannot be removed is in nobody's way
+    std::filesystem::remove_all(path_ + "/spill", ignored);
 }
 
 bool RunFolder::attempt_is_held() const {

@@ -28,9 +28,12 @@ public:
     // Durable when it returns.
     Result<void> write(const RunFile& file);
 
-    // Ends the processes of attempts before, and waits until the last one is gone: nobody writes any more then.
+    // Ends the processes of attempts before, and waits until the last one is gone: nobody writes any more then. What they
+    // had spilled is removed.
     // ErrorKind::locked after ten seconds.
     Result<void> clear_attempts();
+    // What tools had on disk beyond their memory, once they are gone.
+    void remove_spilled() const;
     // In the child, before exec: a descriptor that only the pipeline keeps, and with it the lock.
     bool hold_attempt() const;
     // Whether a process of the attempt is left.

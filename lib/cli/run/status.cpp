@@ -72,7 +72,7 @@ Result<Report> read_folder(const std::string& folder) {
     Report report{std::move(head)};
     for (const run::SavedState& state : last.states) {
         run::Message one("state");
-        one.set("name", state.name).set("tool", state.name).set("state_bytes", state.file.empty() ? state.bytes.size() : state.length).set("epoch", last.epoch);
+        one.set("name", state.name).set("tool", state.name).set("state_bytes", state.size()).set("epoch", last.epoch);
         report.push_back(std::move(one));
     }
     return report;

@@ -84,6 +84,11 @@ TimeNs KeepLast::least_held() const {
     return has_front_ ? std::min(front_.time, queue_.min_time()) : queue_.min_time();
 }
 
+Result<void> KeepLast::keep_files(KeptFiles& files) {
+    STREAM_TRY(groups_.keep_files(files));
+    return queue_.keep_files(files);
+}
+
 void KeepLast::snapshot(StateWriter& writer) const {
     writer.put_varint(arrivals_);
     groups_.snapshot(writer);

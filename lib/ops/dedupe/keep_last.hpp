@@ -31,6 +31,7 @@ public:
     std::size_t memory_used() const { return groups_.memory_used() + queue_.memory_used(); }
     std::uint64_t spilled_bytes() const { return groups_.spilled_bytes() + queue_.spilled_bytes(); }
 
+    Result<void> keep_files(KeptFiles& files);
     void snapshot(StateWriter& writer) const;
     Result<void> restore(StateReader& reader);
 

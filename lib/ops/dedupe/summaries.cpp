@@ -86,6 +86,11 @@ std::size_t Summaries::memory_used() const {
     return firsts_.memory_used() + copies_.memory_used() + counts_.size() * bytes_a_count;
 }
 
+Result<void> Summaries::keep_files(KeptFiles& files) {
+    STREAM_TRY(firsts_.keep_files(files));
+    return copies_.keep_files(files);
+}
+
 void Summaries::snapshot(StateWriter& writer) const {
     firsts_.snapshot(writer);
     copies_.snapshot(writer);

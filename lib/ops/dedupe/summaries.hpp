@@ -32,6 +32,7 @@ public:
     std::size_t memory_used() const;
     std::uint64_t spilled_bytes() const { return firsts_.spilled_bytes() + copies_.spilled_bytes(); }
 
+    Result<void> keep_files(KeptFiles& files);
     void snapshot(StateWriter& writer) const;
     Result<void> restore(StateReader& reader);
 

@@ -28,7 +28,7 @@ public:
     Result<void> on_end(Sink& sink) override;
     void snapshot(StateWriter& writer) const override;
     Result<void> restore(StateReader& reader) override;
-    bool holds_files() const override { return waiting_.spilled_bytes() > 0; }
+    Result<void> keep_files(KeptFiles& files) override { return waiting_.keep_files(files); }
     void append_stats(std::string& out) const override;
     TimeNs output_watermark(TimeNs watermark) const override { return std::min(watermark, decided_); }
     void on_input_end(int input) override { left_ended_ = left_ended_ || input == 0; }

@@ -34,17 +34,37 @@ std::string noise(std::uint64_t seed, std::size_t size) {
 std::string whole_of(std::uint64_t epoch) { return noise(epoch, epoch == 1 ? 100 : 20'000); }
 std::string changes_of(std::uint64_t epoch) { return noise(1000 + epoch, 15'000); }
 
-std::vector<std::string> loaded(const StateFiles& states) {
+std::string kept_of(std::uint64_t epoch) { return noise(2000 + epoch, 400); }
+
+// The whole copy, the files beside it, and what changed.
+std::vector<std::string> loaded(FileSystem& files, StateFiles states) {
     std::vector<std::string> all;
     must(states.load([&](std::string_view payload, bool is_whole) -> Result<void> {
         EXPECT_EQ(is_whole, all.empty());
         all.emplace_back(payload);
         return {};
     }));
+    const KeptFiles kept = states.kept();
+    for (std::uint64_t i = 0; i < kept.names().size(); ++i) {
+        auto file = must(files.open(must(kept.path(i)), Open::read));
+        std::string bytes(must(file->size()), '\0');
+        must(file->read_at(bytes, 0));
+        all.insert(all.begin() + 1 + static_cast<std::ptrdiff_t>(i), bytes);
+    }
     return all;
 }
 
-Result<void> load(const StateFiles& states) {
+// As an operator leaves them that has part of its state in files: written, not synced.
+SavedState save_with_file(FileSystem& files, StateFiles& states, std::uint64_t epoch, std::uint64_t attempt) {
+    if (epoch == 1) return must(states.save_whole(epoch, whole_of(epoch)));
+    const std::string name = "n." + std::to_string(epoch) + "." + std::to_string(attempt) + ".kept-0";
+    auto file = must(files.open("/run/state/" + name, Open::create_new));
+    must(file->write_at(kept_of(epoch), 0));
+    must(file->close());
+    return must(states.save_whole(epoch, whole_of(epoch), {name}));
+}
+
+Result<void> load(StateFiles states) {
     return states.load([](std::string_view, bool) -> Result<void> { return {}; });
 }
 
@@ -67,7 +87,9 @@ std::vector<std::vector<std::string>> expected() {
         const bool changes = states.takes_changes();
         all.push_back(changes ? all.back() : std::vector<std::string>());
         all.back().push_back(changes ? changes_of(epoch) : whole_of(epoch));
-        must(changes ? states.save_changes(epoch, changes_of(epoch)) : states.save_whole(epoch, whole_of(epoch)));
+        if (!changes && epoch > 1) all.back().push_back(kept_of(epoch));
+        if (changes) must(states.save_changes(epoch, changes_of(epoch)));
+        else save_with_file(*disk, states, epoch, 1);
     }
     return all;
 }
@@ -79,11 +101,11 @@ void go_on(FileSystem& files, std::uint64_t attempt, const std::vector<std::vect
     last.run = "r";
     must(sweep_states(files, "/run", last));
     StateFiles states(files, "/run", "t", "n", attempt, last.states.empty() ? SavedState{} : last.states.front());
-    if (last.epoch > 0 && loaded(states) != wanted[last.epoch]) throw std::logic_error("not the state of epoch " + std::to_string(last.epoch));
+    if (last.epoch > 0 && loaded(files, states) != wanted[last.epoch]) throw std::logic_error("not the state of epoch " + std::to_string(last.epoch));
     for (std::uint64_t epoch = last.epoch + 1; epoch <= last_epoch; ++epoch) {
         Commit next = last;
         next.epoch = epoch;
-        next.states = {must(states.takes_changes() ? states.save_changes(epoch, changes_of(epoch)) : states.save_whole(epoch, whole_of(epoch)))};
+        next.states = {states.takes_changes() ? must(states.save_changes(epoch, changes_of(epoch))) : save_with_file(files, states, epoch, attempt)};
         must(write_commit(files, "/run", next));
         must(drop_states(files, "/run", last, next));
         last = next;
@@ -94,7 +116,7 @@ void finish(std::unique_ptr<SimulatedDisk> disk, const std::vector<std::vector<s
     go_on(*disk, 9, wanted);
     const Commit commit = *must(read_commit(*disk, "/run"));
     EXPECT_EQ(commit.epoch, last_epoch);
-    EXPECT_EQ(loaded(StateFiles(*disk, "/run", "t", "n", 10, commit.states.front())), wanted[last_epoch]);
+    EXPECT_EQ(loaded(*disk, StateFiles(*disk, "/run", "t", "n", 10, commit.states.front())), wanted[last_epoch]);
     // Nothing is left over.
     EXPECT_EQ(must(disk->list("/run/state"))->size(), wanted[last_epoch].size());
 }
@@ -104,7 +126,7 @@ class StateCrashed : public ::testing::TestWithParam<bool> {};
 TEST_P(StateCrashed, AtAnyChangeTheCommittedStateIsThere) {
     const auto wanted = expected();
     EXPECT_GT(wanted[4].size(), 1u);
-    EXPECT_EQ(wanted[6].size(), 1u);
+    EXPECT_EQ(wanted[6].size(), 2u);
     const bool power = GetParam();
     for (std::uint64_t stop = 1;; ++stop) {
         bool ended = false;
@@ -151,10 +173,11 @@ TEST(StateFiles, ADiskThatFailsAtAnyCallLosesNothingCommitted) {
 TEST(StateFiles, DamageIsNamedAndNeverTaken) {
     auto disk = disk_of(3);
     StateFiles states(*disk, "/run", "t", "n", 1, {});
-    must(states.save_whole(1, whole_of(2)));
-    const SavedState saved = must(states.save_changes(2, changes_of(2)));
+    save_with_file(*disk, states, 2, 1);
+    const SavedState saved = must(states.save_changes(3, changes_of(2)));
     ASSERT_EQ(saved.changes.size(), 1u);
-    for (const std::string& name : {saved.file, saved.changes[0].file}) {
+    ASSERT_EQ(saved.kept.size(), 1u);
+    for (const std::string& name : {saved.file, saved.changes[0].file, saved.kept[0].file}) {
         auto file = must(disk->open("/run/state/" + name, Open::write));
         for (const std::uint64_t at : {std::uint64_t{0}, std::uint64_t{70}, must(file->size()) - 1}) {
             std::string byte(1, '\0');
@@ -170,6 +193,9 @@ TEST(StateFiles, DamageIsNamedAndNeverTaken) {
     // Two files changed about, and one that is gone.
     SavedState other = saved;
     std::swap(other.file, other.changes[0].file);
+    EXPECT_FALSE(load(StateFiles(*disk, "/run", "t", "n", 2, other)));
+    other = saved;
+    other.kept[0].file = saved.changes[0].file;
     EXPECT_FALSE(load(StateFiles(*disk, "/run", "t", "n", 2, other)));
     EXPECT_TRUE(load(StateFiles(*disk, "/run", "t", "n", 2, saved)));
     EXPECT_EQ(load(StateFiles(*disk, "/run", "u", "n", 2, saved)).error().kind(), ErrorKind::usage);
@@ -198,7 +224,7 @@ TEST(StateFiles, ManySmallChangesBecomeFewFiles) {
     EXPECT_LE(most, 32u);
     EXPECT_EQ(must(disk->list("/run/state"))->size(), last.states.front().changes.size() + 1);
     const StateFiles again(*disk, "/run", "t", "n", 2, last.states.front());
-    EXPECT_EQ(loaded(again), wanted);
+    EXPECT_EQ(loaded(*disk, again), wanted);
     EXPECT_TRUE(again.takes_changes());
 }
 
@@ -210,8 +236,13 @@ TEST(StateFiles, SaysInTheCommitWhatItHas) {
     state.crc = 4'000'000'000;
     state.ended = true;
     state.changes = {{"n o.4.1", 5, 7}, {"n o.5.1", 18'000'000'000'000'000'000u, 0}};
+    state.kept = {{"n o.3.1.kept-0", 100, 1}};
     const auto back = saved_state_of(to_message(state));
     ASSERT_TRUE(back);
+    ASSERT_EQ(back->kept.size(), 1u);
+    EXPECT_EQ(back->kept[0].file, "n o.3.1.kept-0");
+    EXPECT_TRUE(back->has_file("n o.3.1.kept-0"));
+    EXPECT_EQ(back->size(), state.size());
     ASSERT_EQ(back->changes.size(), 2u);
     EXPECT_EQ(back->changes[1].file, "n o.5.1");
     EXPECT_EQ(back->changes[1].length, 18'000'000'000'000'000'000u);
@@ -219,6 +250,7 @@ TEST(StateFiles, SaysInTheCommitWhatItHas) {
     EXPECT_FALSE(back->has_file("n o.6.1"));
     for (const char* wrong : {"x", "x 1", "a/b 1 2", "x 1 2 y", "x -1 2", " 1 2"}) {
         EXPECT_FALSE(saved_state_of(Message("state").set("name", "n").set("file", "f").set("changes", wrong))) << wrong;
+        EXPECT_FALSE(saved_state_of(Message("state").set("name", "n").set("file", "f").set("kept", wrong))) << wrong;
     }
 }
 
