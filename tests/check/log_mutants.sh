@@ -28,6 +28,8 @@ equivalent = {
     "rebuild_manifest.cpp:301 without files_.sync_folder(folder_)":
         "before anything goes that the old manifest needs, quarantine() or recover() syncs the folder; should the old one come back "
         "and head not, the files say what its last entry did, where that is more than a count",
+    "manifest.cpp:328 without file_->sync()":
+        "what a write that failed left in the file and a power failure brings back is a torn entry, or one that was meant",
 }
 # Which scenarios a file's mutants are tried with, before all of them are: those first that notice most of them.
 scenarios = {

@@ -328,6 +328,11 @@ int link(const char* from, const char* to) noexcept {
     return with_path("link", to, Needs::space, [&] { return real(from, to); });
 }
 
+int linkat(int from_folder, const char* from, int to_folder, const char* to, int flags) noexcept {
+    NEXT(linkat);
+    return with_path("link", to, Needs::space, [&] { return real(from_folder, from, to_folder, to, flags); });
+}
+
 int unlink(const char* path) noexcept {
     NEXT(unlink);
     struct stat status {};

@@ -86,6 +86,21 @@ class State(Scene):
     logs = ("once",)
 
 
+class Spilled(Scene):
+    name = "stream-time's state, on disk past its memory"
+    pipeline = ("stream-cat in --pace 120x | stream-dedupe --by user --within 3s --summary 1s --late drop --memory 128KiB | "
+                "stream-time reorder --lateness 8s --late drop --memory 1KiB | stream-log append once")
+    tool = "stream-time"
+    options = ("--every", "5ms")
+    logs = ("once",)
+    goes_on = True
+
+
+class SpilledCopies(Spilled):
+    name = "stream-dedupe's state, on disk past its memory"
+    tool = "stream-dedupe"
+
+
 class Commits(Scene):
     name = "stream-run, with states and sinks of its tools"
     pipeline = "stream-cat in --bad bad | stream-dedupe --by id | stream-window tumbling 2s --by path count --lateness 1s --late late | stream-log append totals"
@@ -132,7 +147,7 @@ class Reset(Scene):
     resets = True
 
 
-SCENES = (Output, Stdout, Log, Partitioned, Late, Bad, State, Commits, Tee, Epochs, EpochsOfRun, Reset)
+SCENES = (Output, Stdout, Log, Partitioned, Late, Bad, State, Spilled, SpilledCopies, Commits, Tee, Epochs, EpochsOfRun, Reset)
 
 
 def make_input(seed):
@@ -225,7 +240,9 @@ class Trial:
                 lines = [json.loads(line) for line in file]
         except FileNotFoundError:
             return 0, set()
-        return lines[0]["epoch"], {line["file"] for line in lines if line["m"] == "state" and line.get("file")}
+        states = [line for line in lines if line["m"] == "state" and line.get("file")]
+        beside = [one for line in states for what in ("changes", "kept") for one in line.get(what, "").splitlines()]
+        return lines[0]["epoch"], {line["file"] for line in states} | {one.split()[0] for one in beside}
 
     def visible(self):
         """Of each log the lines by partition, of each file its bytes."""

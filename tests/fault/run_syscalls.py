@@ -34,7 +34,7 @@ def kinds_of(call):
     kinds = [*KILLS, "EIO"]
     if call in WRITES:
         kinds += ["torn", "short", "ENOSPC", "full"]
-    elif call in ("create", "mkdir", "bind", "fallocate"):
+    elif call in ("create", "mkdir", "bind", "fallocate", "link"):
         kinds += ["ENOSPC", "full"]
     elif call in ("fsync", "fdatasync", "rename", "close"):
         kinds += ["ENOSPC"]
