@@ -169,8 +169,7 @@ Result<void> RunsFile::read_on(File& file, std::uint64_t size, bool lock_held, s
     if (rest().empty() || !lock_held) return {};  // without the lock, somebody may be writing it
     auto writable = files_->open(path_, Open::write);
     if (!writable) return pass_on(writable);
-    STREAM_TRY((*writable)->truncate(view_.length));
-    return (*writable)->sync();
+    return (*writable)->truncate(view_.length);  // durable with the next entry: what comes back before that is as torn as it was
 }
 
 Result<const char*> RunsFile::take(std::string_view rest, JsonEntry& line) {
