@@ -304,12 +304,16 @@ struct Pump::Impl {
     Result<void> load_state();
 
     Result<void> save_state();
+    // It has served its purpose.
+    Result<void> end_state();
 
     // --- what is saved (pump_state.cpp) --------------------------------------------------------
 
     Result<void> save_pump(StateWriter& writer);
-    // `with_files`: what lies in files was kept just now.
-    Result<std::string> state_payload(bool with_files);
+    Result<void> put_state(StateWriter& writer);
+    // What of the state lies in files, before it is put.
+    Result<void> keep_files(KeptFiles& kept);
+    Result<std::string> state_payload();
     Result<std::string> changes_payload();
     Result<Control::Frozen> freeze_state(std::uint64_t epoch);
     bool knows_changes() const;

@@ -136,24 +136,6 @@ SnapshotHeader Pump::Impl::snapshot_header() const {
     return {diagnostics.tool(), "", plan.state_identity};
 }
 
-Result<void> Pump::Impl::load_state() {
-    if (plan.state_dir.empty()) return {};
-    auto lock = StateLock::acquire(plan.state_dir);
-    if (!lock) return pass_on(lock);
-    state_lock.emplace(std::move(*lock));
-    auto loaded = load_snapshot(plan.state_dir, snapshot_header());
-    if (!loaded) return pass_on(loaded);
-    if (!*loaded) return {};
-    return load_payload(**loaded, nullptr);
-}
-
-Result<void> Pump::Impl::save_state() {
-    if (plan.state_dir.empty()) return {};
-    auto payload = state_payload(false);
-    if (!payload) return pass_on(payload);
-    return save_snapshot(plan.state_dir, snapshot_header(), *payload);
-}
-
 Result<void> Pump::Impl::compute_fields() {
     if (is_joined() && joined_computed.empty()) {
         for (const PumpPlan::JoinedInput& input : plan.joined) {
@@ -308,7 +290,7 @@ int Pump::Impl::run() {
         }
         if (result) result = flush();
         if (result && !plan.state_dir.empty() && (!stopped || all_inputs_are_streams())) {
-            result = pause || stopped ? save_state() : remove_snapshot(plan.state_dir);
+            result = pause || stopped ? save_state() : end_state();
         }
     }
     const std::string why = result ? std::string() : result.error().message();

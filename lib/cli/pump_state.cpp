@@ -2,9 +2,20 @@
 // State: what is saved of the pump and its operator, whole or as what changed, and back (docs/formats/state.md).
 #include "cli/pump_impl.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
+#include "io/file_system.hpp"
+#include "state/kept_files.hpp"
+
 namespace stream {
+
+namespace {
+
+constexpr std::string_view kept_prefix = "state.";  // in a folder of our own
+
+}  // namespace
 
 // --- out ---------------------------------------------------------------------------------------
 
@@ -30,12 +41,35 @@ Result<void> Pump::Impl::save_pump(StateWriter& writer) {
     return {};
 }
 
-Result<std::string> Pump::Impl::state_payload(bool with_files) {
-    StateWriter writer(with_files);
+Result<void> Pump::Impl::put_state(StateWriter& writer) {
     STREAM_TRY(save_pump(writer));
     if (queue != nullptr) queue->snapshot(writer);
     op->snapshot(writer);
+    return {};
+}
+
+Result<void> Pump::Impl::keep_files(KeptFiles& kept) {
+    STREAM_TRY(op->keep_files(kept));
+    return queue != nullptr ? queue->keep_files(kept) : Result<void>{};
+}
+
+Result<std::string> Pump::Impl::state_payload() {
+    StateWriter writer(true);
+    STREAM_TRY(put_state(writer));
     return writer.take();
+}
+
+// --state DIR: what lies in files is beside it, under names that the state begins with.
+Result<void> Pump::Impl::save_state() {
+    if (plan.state_dir.empty()) return {};
+    FileSystem& files = real_file_system();
+    KeptFiles kept(plan.state_dir, fmt::format("{}{:016x}.kept-", kept_prefix, files.random()));
+    STREAM_TRY(keep_files(kept));
+    StateWriter writer(true);
+    STREAM_TRY(put_kept(writer, files, plan.state_dir, kept));
+    STREAM_TRY(put_state(writer));
+    STREAM_TRY(save_snapshot(plan.state_dir, snapshot_header(), writer.bytes()));
+    return remove_kept(files, plan.state_dir, kept_prefix, kept.names());
 }
 
 Result<std::string> Pump::Impl::changes_payload() {
@@ -76,10 +110,9 @@ Result<Control::Frozen> Pump::Impl::freeze_state(std::uint64_t epoch) {
         return frozen;
     }
     KeptFiles kept = control->keep(epoch);
-    STREAM_TRY(op->keep_files(kept));
-    if (queue != nullptr) STREAM_TRY(queue->keep_files(kept));
+    STREAM_TRY(keep_files(kept));
     if (control->is_large()) {
-        auto beside = control->copy_beside(epoch, [this] { return state_payload(true); });
+        auto beside = control->copy_beside(epoch, [this] { return state_payload(); });
         if (beside) {
             beside->kept = kept.names();
             track_changes(control->changes_max());
@@ -87,7 +120,7 @@ Result<Control::Frozen> Pump::Impl::freeze_state(std::uint64_t epoch) {
         }
         // No process can be had (memory, a limit): then it takes its time here.
     }
-    auto payload = state_payload(true);
+    auto payload = state_payload();
     if (!payload) return pass_on(payload);
     const std::size_t weight = run::StateFiles::weight_of(payload->size(), kept.bytes());
     track_changes(weight > run::StateFiles::small_max ? run::StateFiles::changes_max(weight) : 0);
@@ -123,6 +156,27 @@ Result<void> Pump::Impl::load_pump(StateReader& reader) {
         STREAM_TRY(merged_times[i].restore(reader));
     }
     return {};
+}
+
+Result<void> Pump::Impl::load_state() {
+    if (plan.state_dir.empty()) return {};
+    auto lock = StateLock::acquire(plan.state_dir);
+    if (!lock) return pass_on(lock);
+    state_lock.emplace(std::move(*lock));
+    auto loaded = load_snapshot(plan.state_dir, snapshot_header());
+    if (!loaded) return pass_on(loaded);
+    FileSystem& files = real_file_system();
+    if (!*loaded) return remove_kept(files, plan.state_dir, kept_prefix, {});
+    StateReader list(**loaded);
+    auto kept = get_kept(list, files, plan.state_dir);
+    if (!kept) return pass_on(kept);
+    STREAM_TRY(remove_kept(files, plan.state_dir, kept_prefix, kept->names()));
+    return load_payload(std::string_view(**loaded).substr((*loaded)->size() - list.left()), &*kept);
+}
+
+Result<void> Pump::Impl::end_state() {
+    STREAM_TRY(remove_snapshot(plan.state_dir));
+    return remove_kept(real_file_system(), plan.state_dir, kept_prefix, {});
 }
 
 Result<void> Pump::Impl::load_payload(std::string_view payload, const KeptFiles* files) {

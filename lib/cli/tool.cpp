@@ -25,6 +25,7 @@
 #include "io/output.hpp"
 #include "log/writer.hpp"
 #include "run/client.hpp"
+#include "state/disk_set.hpp"
 #include "time/duration.hpp"
 #include "time/zone.hpp"
 
@@ -220,7 +221,8 @@ std::optional<int> Tool::parse(int argc, char** argv) {
     if (folder != nullptr && *folder != '\0' && ::stat(folder, &temporary) == 0 && S_ISDIR(temporary.st_mode)) {
         plan_.spill_folder = folder;
     }
-    // Where a run's state lies: what is in files there is saved by giving it another name.
+    // Where the state lies, if any is saved: what is in files there is saved by giving it another name.
+    if (!plan_.state_dir.empty()) plan_.spill_folder = plan_.state_dir + "/spill";
     if (const std::string run = stream::run::Environment::read().folder; !run.empty()) plan_.spill_folder = run + "/spill";
     for (int i = 1; i < argc; ++i) arguments_.emplace_back(argv[i]);
     return std::nullopt;
@@ -335,6 +337,7 @@ int Tool::run(int argc, char** argv, const std::function<Result<std::unique_ptr<
 #ifdef NDEBUG
         // All is written, closed and saved: freeing a state of millions of keys piece by piece is not worth
         // the wait. (Sanitizers and coverage want the ordinary end.)
+        DiskSet::remove_all();
         ::_exit(status);
 #else
         return status;

@@ -40,24 +40,6 @@ bool StateFiles::is_large() const { return bytes() - kept_bytes_ >= large_min; }
 
 std::size_t StateFiles::changes_max(std::size_t weight) { return std::max(changes_bytes_min, weight); }
 
-namespace {
-
-// CRC-32C of what is there up to `size`.
-Result<std::uint32_t> checksum(File& file, std::uint64_t size) {
-    std::uint32_t crc = 0;
-    std::string block(1 << 20, '\0');
-    for (std::uint64_t at = 0; at < size;) {
-        auto got = file.read_at(std::span(block).first(static_cast<std::size_t>(std::min<std::uint64_t>(block.size(), size - at))), at);
-        if (!got) return pass_on(got);
-        if (*got == 0) break;
-        crc = crc32c_extend(crc, std::string_view(block).substr(0, *got));
-        at += *got;
-    }
-    return crc;
-}
-
-}  // namespace
-
 // --- reading -----------------------------------------------------------------------------------
 
 // That it is what the commit names.
@@ -70,7 +52,7 @@ Result<std::unique_ptr<File>> StateFiles::open_checked(const StateFile& wanted) 
     auto size = (*file)->size();
     if (!size) return pass_on(size);
     if (*size != wanted.length) return other();
-    auto crc = checksum(**file, *size);
+    auto crc = checksum_of(**file, *size);
     if (!crc) return pass_on(crc);
     if (*crc != wanted.crc) return other();
     return file;
@@ -142,7 +124,7 @@ Result<StateFile> StateFiles::settle_kept(const std::string& name, std::map<File
     if (before != known_.end() && before->second.length == *size) {
         settled.crc = before->second.crc;
     } else {
-        auto crc = checksum(**file, *size);
+        auto crc = checksum_of(**file, *size);
         if (!crc) return pass_on(crc);
         settled.crc = *crc;
     }

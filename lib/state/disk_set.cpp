@@ -26,6 +26,7 @@
 #include <cstring>
 #include <ctime>
 #include <filesystem>
+#include <mutex>
 #include <system_error>
 #include <utility>
 
@@ -82,6 +83,9 @@ public:
     }
     std::atomic<TimeNs> cutoff{time_before_all};
 };
+
+std::mutex folders_lock;
+std::vector<std::string> folders;  // of the sets that there are
 
 void remove_tree(const std::string& path) {
     std::error_code ignored;
@@ -149,9 +153,18 @@ struct DiskSet::Impl {
 
     ~Impl() {
         db.reset();
-        if (!path.empty()) remove_tree(path);
+        if (path.empty()) return;
+        remove_tree(path);
+        const std::lock_guard<std::mutex> guard(folders_lock);
+        std::erase(folders, path);
     }
 };
+
+void DiskSet::remove_all() {
+    const std::lock_guard<std::mutex> guard(folders_lock);
+    for (const std::string& folder : folders) remove_tree(folder);
+    folders.clear();
+}
 
 DiskSet::DiskSet(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 DiskSet::~DiskSet() = default;
@@ -166,6 +179,10 @@ Result<std::unique_ptr<DiskSet::Impl>> DiskSet::begin(const DiskSetOptions& opti
     std::string path = options.folder + "/" + std::string(folder_prefix) + "XXXXXX";
     if (::mkdtemp(path.data()) == nullptr) return system_failure("make folder", path, errno);
     impl->path = path;
+    {
+        const std::lock_guard<std::mutex> guard(folders_lock);
+        folders.push_back(path);
+    }
     impl->lock = open_fd(path, O_RDONLY | O_DIRECTORY);
     if (!impl->lock.is_open() || ::flock(impl->lock.get(), LOCK_EX | LOCK_NB) != 0) {
         return system_failure("lock folder", path, errno);

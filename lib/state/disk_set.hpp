@@ -38,6 +38,8 @@ class DiskSet {
 public:
     static Result<std::unique_ptr<DiskSet>> open(const DiskSetOptions& options);
     ~DiskSet();
+    // Removes the folders of all sets of this process, which is about to end without their destructors.
+    static void remove_all();
     DiskSet(const DiskSet&) = delete;
     DiskSet& operator=(const DiskSet&) = delete;
 

@@ -5,13 +5,23 @@
 #pragma once
 
 #include "base/error.hpp"
+#include "io/file_system.hpp"
+#include "state/bytes.hpp"
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 namespace stream {
+
+// As a state names it.
+struct KeptFile {
+    std::string name;
+    std::uint64_t bytes = 0;
+    std::uint32_t crc32c = 0;
+};
 
 class KeptFiles {
 public:
@@ -44,5 +54,15 @@ private:
     std::vector<std::string> names_;
     std::uint64_t bytes_ = 0;
 };
+
+// CRC-32C of what is there up to `size`.
+Result<std::uint32_t> checksum_of(File& file, std::uint64_t size);
+
+// The list of files that a state begins with which has a folder of its own: durable when it is put, and looked at, all of
+// them, when it is read. ErrorKind::corrupt.
+Result<void> put_kept(StateWriter& writer, FileSystem& files, const std::string& folder, const KeptFiles& kept);
+Result<KeptFiles> get_kept(StateReader& reader, FileSystem& files, const std::string& folder);
+// Removes what was kept in `folder` under names that begin with `prefix`, but for these.
+Result<void> remove_kept(FileSystem& files, const std::string& folder, std::string_view prefix, const std::vector<std::string>& but);
 
 }  // namespace stream
