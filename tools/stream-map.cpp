@@ -86,10 +86,15 @@ Result<std::unique_ptr<Operator>> build(Tool& tool, Arguments& given) {
         tool.answer(explained.empty() ? "no expression\n" : explained);
         return nullptr;
     }
+    if (map.raw && !tool.plan().time_field.empty()) return fail(ErrorKind::usage, "--time goes with events, not with -r");
     tool.plan().stateless = true;
-        tool.plan().time_out = PumpPlan::TimeOut::none;
-        tool.plan().operator_fields = tool.fields().size();
-    return std::make_unique<Map>(std::move(expression), std::move(map));
+    tool.plan().operator_fields = tool.fields().size();
+    const bool raw = map.raw;
+    auto op = std::make_unique<Map>(std::move(expression), std::move(map));
+    // With --time it is said which time they are from, and that it is another one.
+    tool.changes_members([op = op.get(), told = !tool.plan().time_field.empty()](const MemberNames& member) { return told || op->may_change(member); });
+    tool.plan().own_watermarks = !raw;
+    return op;
 }
 
 }  // namespace
@@ -110,6 +115,14 @@ int main(int argc, char** argv) {
     options.values({"--keep", "", "FIELD,…", "keep only these members (and those of --set)", {}}, arguments.keep);
     options.flag("--raw", "-r", "write results as text, strings without quotes; no events then", arguments.raw);
     options.flag("--explain", "", "say how EXPR runs (compiled, or in libjq and why), and read nothing", arguments.explain);
+    options.parsed({"--time", "", "FIELD", "with control lines: write watermarks, from this field of the results (default: where they may have another time)", {}},
+                   [&](const std::string& text) -> Result<void> {
+                       auto field = parse_plain_field(text);
+                       if (!field) return pass_on(field);
+                       tool.plan().time_field = field->text;
+                       return {};
+                   });
+    options.parsed({"--lateness", "", "DUR", "with control lines: how far the results may be out of order (default 0s)", {}}, into_duration(tool.plan().lateness));
     tool.share(shared_expressions | shared_bad | shared_output | shared_report);
     return tool.run(argc, argv, [&] { return build(tool, arguments); });
 }

@@ -57,6 +57,9 @@ Result<std::unique_ptr<Operator>> build(Tool& tool, Arguments& arguments) {
         plan.time_field = words.front();
         words.erase(words.begin());
         plan.time_need = TimeNeed::required;
+        // As read here, and nowhere before.
+        plan.changes_time = [](const std::string&) { return true; };
+        plan.time_out = PumpPlan::TimeOut::ts;
         op = make_time_parse();
     } else if (verb == "correct") {
         if (arguments.device.empty() || arguments.sent.empty()) {
@@ -65,16 +68,19 @@ Result<std::unique_ptr<Operator>> build(Tool& tool, Arguments& arguments) {
         auto made = make_time_correct({arguments.device, arguments.sent, arguments.received, plan.time_options, wall_clock}, tool.fields());
         if (!made) return made;
         op = std::move(*made);
+        tool.changes_members([](const MemberNames& member) { return member.has("ts"); });
     } else if (verb == "reorder") {
         plan.time_need = TimeNeed::required;
         plan.ordered = true;
         op = make_time_reorder();
     } else if (verb == "stamp") {
         op = make_time_stamp(arguments.as, wall_clock);
+        tool.changes_members([name = arguments.as](const MemberNames& member) { return member.has(name); });
     } else if (verb == "report") {
         plan.time_need = TimeNeed::required;
         auto report = report_options(arguments, plan.memory);
         if (!report) return pass_on(report);
+        plan.time_out = PumpPlan::TimeOut::none;
         op = make_time_report(std::move(*report));
     } else {
         const auto near = nearest(verb, verbs);

@@ -16,14 +16,7 @@ Result<EventTime> EventTime::make(FieldSet& fields, const std::string& named, co
     EventTime made(std::move(*parser));
     made.fields_ = &fields;
     made.formatted_ = !options.format.empty() || !options.zone.empty() || !options.base.empty();
-    std::vector<std::string> names;
-    if (!named.empty()) {
-        names = {named};
-        } else {
-        if (!from_environment.empty()) names.push_back(from_environment);
-        for (const char* name : {"ts", "window_end", "source.ts_ms"}) names.emplace_back(name);
-    }
-    for (const std::string& name : names) {
+    for (const std::string& name : named.empty() ? usual_fields(from_environment) : std::vector<std::string>{named}) {
         auto path = parse_field(name);
         if (!path) return pass_on(path);
         const std::size_t before = fields.size();
@@ -31,6 +24,13 @@ Result<EventTime> EventTime::make(FieldSet& fields, const std::string& named, co
         made.candidates_.push_back({path->text, slot, path->text == "window_end", fields.size() > before});
     }
     return made;
+}
+
+std::vector<std::string> EventTime::usual_fields(const std::string& from_environment) {
+    std::vector<std::string> names;
+    if (!from_environment.empty()) names.push_back(from_environment);
+    for (const char* name : {"ts", "window_end", "source.ts_ms"}) names.emplace_back(name);
+    return names;
 }
 
 std::vector<std::string> member_names(std::string_view event, std::size_t most) {

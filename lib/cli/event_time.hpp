@@ -22,6 +22,9 @@ public:
     static Result<EventTime> make(FieldSet& fields, const std::string& named, const std::string& from_environment,
                                   const TimeOptions& options);
 
+    // Those defaults, in their order.
+    static std::vector<std::string> usual_fields(const std::string& from_environment);
+
     // ErrorKind::data with the reason and, for a first event without a time, a hint that names the
     // fields that look like one. `raw` is the event.
     Result<TimeNs> read(const Value* values, std::string_view raw);

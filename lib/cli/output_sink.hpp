@@ -7,6 +7,8 @@
 #include <string_view>
 
 #include "cli/dead_letters.hpp"
+#include "cli/own_watermarks.hpp"
+#include "control/lines.hpp"
 #include "io/output.hpp"
 #include "ops/operator.hpp"
 
@@ -34,11 +36,14 @@ public:
     }
     std::string& begin() override {
         end_run();
+        made_from_ = output_.buffer().size();
         return output_.buffer();
     }
     void end(TimeNs) override {
         ++events_out_;
-        output_.buffer().push_back('\n');
+        std::string& buffer = output_.buffer();
+        buffer.push_back('\n');
+        if (watermarks_ != nullptr) [[unlikely]] watermarks_->follow(std::string_view(buffer).substr(made_from_, buffer.size() - 1 - made_from_), buffer, *lines_);
         keep(output_.commit());
     }
     void late(const Event& event, DurationNs missing) override {
@@ -64,6 +69,12 @@ public:
         run_ends_in_newline_ = false;
     }
 
+    // Watermarks behind the lines that are made.
+    void set_watermarks(OwnWatermarks* watermarks, const ControlLines* lines) {
+        watermarks_ = watermarks;
+        lines_ = lines;
+    }
+
     void set_newest(TimeNs newest) { newest_ = newest; }
     std::uint64_t events_out() const { return events_out_; }
     // The first failure of a write; the pump looks after each batch.
@@ -82,6 +93,9 @@ private:
 
     Output& output_;
     LateEvents& late_;
+    OwnWatermarks* watermarks_ = nullptr;
+    const ControlLines* lines_ = nullptr;
+    std::size_t made_from_ = 0;
     std::string_view run_;
     bool run_ends_in_newline_ = false;
     bool in_block_ = false;

@@ -111,6 +111,11 @@ struct PumpPlan {
     enum class TimeOut : std::uint8_t { same, window_end, ts, none };
     TimeOut time_out = TimeOut::same;
     DurationNs watermark_every = ns_per_second;  // of event time
+    // Whether the operator may write another time into that field than the event had: a watermark of it ends here.
+    // Null: it never does.
+    std::function<bool(const std::string& field)> changes_time;
+    // And those of ours are from the lines that it makes, --lateness behind the newest (cli/own_watermarks.hpp).
+    bool own_watermarks = false;
     bool lateness_given = false;
     bool accept_changed = false;       // a table that was read whole may be another one after a restart
     run::EpochSink* epoch_sink = nullptr;  // in a run; belongs to the operator

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <fstream>
 #include <utility>
 
@@ -24,11 +25,30 @@ Result<void> Pump::Impl::begin_control() {
     control = std::move(*made);
     if (control == nullptr) return {};
     STREAM_TRY(control->join(plan, diagnostics.tool()));
+    STREAM_TRY(begin_own_watermarks());
     if (plan.silent) return {};
     std::string line;
     control->lines.append_stream(line, diagnostics.tool());
     STREAM_TRY(output.append(line));
     return output.flush();
+}
+
+// What is known before the first event: an attempt that goes on in the midst of the stream knows the same.
+Result<void> Pump::Impl::begin_own_watermarks() {
+    if (!plan.own_watermarks || plan.lateness_all) return {};
+    std::vector<OwnWatermarks::Field> times;
+    const char* environment = std::getenv("STREAM_TIME");
+    for (const std::string& name : plan.time_field.empty() ? EventTime::usual_fields(environment != nullptr ? environment : "") : std::vector<std::string>{plan.time_field}) {
+        const auto path = parse_field(name);
+        if (path && path->is_expression && plan.time_field.empty()) return {};  // $STREAM_TIME; nobody computes it here
+        times.push_back({name, plan.changes_time(name)});
+    }
+    if (std::none_of(times.begin(), times.end(), [](const OwnWatermarks::Field& time) { return time.ours; })) return {};
+    auto made = OwnWatermarks::make(times, plan.lateness, plan.watermark_every);
+    if (!made) return pass_on(made);
+    own_watermarks = std::move(*made);
+    sink.set_watermarks(own_watermarks.get(), &control->lines);
+    return {};
 }
 
 // --- lines that come ---------------------------------------------------------------------------
@@ -107,7 +127,8 @@ TimeNs Pump::Impl::judged_watermark(const Input& input) const {
 }
 
 Result<void> Pump::Impl::take_watermark(Input& input, const ControlLine& line) {
-    input.given = std::max(input.given, line.time);
+    if (plan.changes_time && plan.changes_time(line.text)) return {};
+    input.given = line.text == input.given_field ? std::max(input.given, line.time) : line.time;
     input.given_field = line.text;
     sink.end_run();
     if (plan.time_need == TimeNeed::none) {

@@ -266,6 +266,8 @@ struct Pump::Impl {
     Result<void> check_static(Input& input);
     bool is_controlled() const { return control != nullptr; }
     Result<void> begin_control();
+    std::unique_ptr<OwnWatermarks> own_watermarks;
+    Result<void> begin_own_watermarks();
     Result<void> load_run_state();
     // Whether the line is one of ours, which is done with then.
     Result<bool> take_control_line(Input& input, std::string_view line);

@@ -157,6 +157,14 @@ void Tool::share(unsigned groups) {
     }
 }
 
+void Tool::changes_members(std::function<bool(const MemberNames&)> may_change) {
+    plan_.changes_time = [may_change = std::move(may_change)](const std::string& field) {
+        const auto path = parse_field(field);
+        return !path || may_change(MemberNames(*path));
+    };
+    plan_.own_watermarks = true;
+}
+
 std::uint64_t Tool::table_seed() {
     std::uint64_t seed = 0;
     if (::getrandom(&seed, sizeof seed, GRND_NONBLOCK) != sizeof seed) seed = static_cast<std::uint64_t>(::getpid());

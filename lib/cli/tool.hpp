@@ -60,6 +60,10 @@ public:
     // What becomes of the exit status at the end.
     void on_done(std::function<int(int)> done) { on_done_ = std::move(done); }
 
+    // In `build`: the operator may give a member another value, as `may_change` says. Watermarks of it end here, and
+    // what is written brings others.
+    void changes_members(std::function<bool(const MemberNames&)> may_change);
+
     // --lateness as given; false for `all`.
     bool lateness_given() const { return lateness_given_; }
     // A seed for tables, different in each process.

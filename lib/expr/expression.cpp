@@ -7,6 +7,7 @@
 
 #include "base/text.hpp"
 #include "expr/compiler.hpp"
+#include "expr/keeps.hpp"
 #include "expr/libjq.hpp"
 #include "expr/names.hpp"
 #include "expr/parser.hpp"
@@ -324,6 +325,7 @@ bool Expression::is_assignment() const {
     return impl_->ast->kind == AstKind::assign && std::string_view(impl_->ast->op) == "=";
 }
 bool Expression::is_compiled() const { return impl_->root != nullptr; }
+bool Expression::may_change(const MemberNames& member) const { return !keeps_member(*impl_->ast, member); }
 bool Expression::uses_now() const { return impl_->used.now; }
 bool Expression::uses_environment() const { return impl_->used.environment; }
 std::uint64_t Expression::left_to_libjq() const { return impl_->punts; }

@@ -13,6 +13,7 @@
 
 #include "base/error.hpp"
 #include "json/fields.hpp"
+#include "json/member_names.hpp"
 #include "json/value.hpp"
 #include "time/timestamp.hpp"
 
@@ -56,6 +57,9 @@ public:
     bool is_compiled() const;
     // How it runs and why, for --explain: some lines, each ending in a newline.
     std::string explain() const;
+    // Whether an object that it gives may have another value for that member than the event; one that has none of it is
+    // no change.
+    bool may_change(const MemberNames& member) const;
     bool uses_now() const;
     // Whether another process may give something else for the same event.
     bool uses_environment() const;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ops/map.hpp"
 
+#include <algorithm>
+
 #include "base/text.hpp"
 #include "json/cursor.hpp"
 #include "json/splice.hpp"
@@ -22,6 +24,13 @@ std::string_view kind_of(const Value& value) {
 }
 
 }  // namespace
+
+bool MapOptions::may_change(const MemberNames& member) const {
+    // A part of a path that goes may leave the member of exactly its name, and the other way round.
+    const auto touches = [&](const FieldPath& path) { return member.has_part_of(path) && !(member.is_plain() && path.is_plain()); };
+    return std::any_of(set.begin(), set.end(), [&](const Set& one) { return member.has(one.name); }) ||
+           std::any_of(drop.begin(), drop.end(), touches) || std::any_of(keep.begin(), keep.end(), touches);
+}
 
 Result<void> Map::write_results(const Event& event, Sink& sink) {
     STREAM_TRY(expression_->run(event.raw, event.values));

@@ -26,6 +26,8 @@ struct MapOptions {
     std::vector<FieldPath> keep;  // all others go, those set aside
 
     bool edits() const { return !set.empty() || !drop.empty() || !keep.empty(); }
+    // Whether an edit may give that member another value; taking it out is no change.
+    bool may_change(const MemberNames& member) const;
 };
 
 class Map final : public Operator {
@@ -36,6 +38,10 @@ public:
 
     Result<void> on_event(int input, const Event& event, Sink& sink) override;
     void append_stats(std::string& out) const override;
+    // Whether what is written may have another value for that member than what came.
+    bool may_change(const MemberNames& member) const {
+        return options_.raw || (expression_ ? expression_->may_change(member) : options_.may_change(member));
+    }
 
 private:
     Result<void> edit(const Event& event, Sink& sink);

@@ -13,9 +13,9 @@
 
 #include "base/text.hpp"
 #include "cli/exit_status.hpp"
+#include "cli/own_watermarks.hpp"
 #include "cli/run/folder.hpp"
 #include "cli/signals.hpp"
-#include "cli/through/own_watermarks.hpp"
 #include "control/lines.hpp"
 #include "io/output.hpp"
 #include "run/client.hpp"
@@ -88,7 +88,7 @@ Result<void> Through::run() {
     STREAM_TRY(join());
     STREAM_TRY(check());
     if (!options_.time_field.empty()) {
-        auto made = OwnWatermarks::make(options_.time_field, options_.lateness, options_.watermark_every);
+        auto made = OwnWatermarks::make({{options_.time_field}}, options_.lateness, options_.watermark_every);
         if (!made) return pass_on(made);
         watermarks_ = std::move(*made);
     }

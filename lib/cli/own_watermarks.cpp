@@ -1,19 +1,45 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cli/through/own_watermarks.hpp"
+#include "cli/own_watermarks.hpp"
 
 #include "base/text.hpp"
 
 namespace stream {
 
-Result<std::unique_ptr<OwnWatermarks>> OwnWatermarks::make(const std::string& field, DurationNs lateness, DurationNs every) {
+Result<std::unique_ptr<OwnWatermarks>> OwnWatermarks::make(const std::vector<Field>& fields, DurationNs lateness, DurationNs every) {
     auto made = std::unique_ptr<OwnWatermarks>(new OwnWatermarks(lateness, every));
-    auto time = EventTime::make(made->fields_, field, "", {});
-    if (!time) return pass_on(time);
-    if (!made->fields_.expressions().empty()) return fail(ErrorKind::usage, "--time: a field is wanted, not an expression: " + stream::quoted(field));
-    made->time_ = std::make_unique<EventTime>(std::move(*time));
+    for (const Field& field : fields) {
+        auto time = EventTime::make(made->fields_, field.name, "", {});
+        if (!time) return pass_on(time);
+        if (!made->fields_.expressions().empty()) return fail(ErrorKind::usage, "--time: a field is wanted, not an expression: " + stream::quoted(field.name));
+        made->readers_.push_back({std::move(*time), field.ours});
+    }
     made->scanner_ = std::make_unique<Scanner>(made->fields_);
     made->scanner_->limit_lines(line_max);
     return made;
+}
+
+const OwnWatermarks::Reader* OwnWatermarks::look() {
+    for (Reader& reader : readers_) {
+        if (!reader.time.has(scanner_->values())) continue;
+        if (!reader.ours) return nullptr;
+        const auto time = reader.time.read(scanner_->values(), scanner_->line());
+        if (!time) return nullptr;
+        const TimeNs reached = watermark_for(*time);
+        if (reached <= reader.written) return nullptr;
+        reader.written = reached;
+        return &reader;
+    }
+    return nullptr;
+}
+
+void OwnWatermarks::follow(std::string_view event, std::string& out, const ControlLines& lines) {
+    copy_.assign(event);
+    copy_.push_back('\n');
+    const std::size_t size = copy_.size();
+    copy_.append(scanner_padding, '\0');
+    scanner_->start(copy_.data(), size);
+    if (scanner_->next() != Scanner::Outcome::event) return;
+    if (const Reader* grown = look()) lines.append_watermark(out, grown->written, grown->time.field());
 }
 
 TimeNs OwnWatermarks::watermark_for(TimeNs time) const {
@@ -57,15 +83,11 @@ Result<void> OwnWatermarks::scan(std::size_t size, Output& output, const Control
     std::size_t passed = 0;
     scanner_->start(all.data(), size);
     for (auto outcome = scanner_->next(); outcome != Scanner::Outcome::end; outcome = scanner_->next()) {
-        if (outcome != Scanner::Outcome::event || !time_->has(scanner_->values())) continue;
-        const auto time = time_->read(scanner_->values(), scanner_->line());
-        if (!time) continue;
-        const TimeNs reached = watermark_for(*time);
-        if (reached <= written_) continue;
-        written_ = reached;
+        const Reader* grown = outcome == Scanner::Outcome::event ? look() : nullptr;
+        if (grown == nullptr) continue;
         STREAM_TRY(output.append_run(all.substr(passed, scanner_->line_next() - passed)));
         passed = scanner_->line_next();
-        lines.append_watermark(output.buffer(), reached, time_->field());
+        lines.append_watermark(output.buffer(), grown->written, grown->time.field());
         STREAM_TRY(output.commit());
     }
     return output.append_run(all.substr(passed));

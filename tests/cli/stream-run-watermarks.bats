@@ -1,0 +1,219 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# Watermarks on their way through tools that may change an event's time: passed on where they cannot have, else made
+# anew from what is written, the same after every restart.
+
+load ../support/helpers
+
+setup() { cd "$BATS_TEST_TMPDIR" || return; }
+
+# Control lines and events by hand: `|1` a barrier, `!2` the end, `w5` a watermark of ts, `m5` one of meta.at, `5` an
+# event of the second 5, which also stands in meta.at, and in `was` a minute before.
+control() {
+    local word
+    for word in "$@"; do
+        case $word in
+            '|'*) echo "{\"\$barrier\":${word#|},\"run\":\"k\"}" ;;
+            '!'*) echo "{\"\$end\":${word#!},\"drain\":true,\"run\":\"k\"}" ;;
+            w*) echo "{\"\$watermark\":\"1970-01-01T00:00:$(printf %02d "${word#w}")Z\",\"time\":\"ts\",\"run\":\"k\"}" ;;
+            m*) echo "{\"\$watermark\":\"1970-01-01T00:00:$(printf %02d "${word#m}")Z\",\"time\":\"meta.at\",\"run\":\"k\"}" ;;
+            *) echo "{\"ts\":$word,\"meta\":{\"at\":$word},\"was\":$((word - 60))}" ;;
+        esac
+    done
+}
+# by_hand WORD… -- COMMAND…: what comes of them: the same words, an event as `e`, watermarks of other fields with their name.
+by_hand() {
+    local words=()
+    while [ "$1" != -- ]; do
+        words+=("$1")
+        shift
+    done
+    shift
+    { echo '{"$stream":"hand","run":"k"}'; control "${words[@]}"; } >lines
+    # shellcheck disable=SC2002
+    cat lines | within_limit "$@" --control k >"$out" 2>"$err" && status=0 || status=$?
+    [ "$status" = 0 ] || flunk "status $status: $*" "$(cat "$err")"
+    shown=$(sed -E '1d; s/^\{"\$barrier":([0-9]+),.*/|\1/; s/^\{"\$end":([0-9]+),.*/!\1/
+        s/^\{"\$watermark":"1970-01-01T00:00:0?([0-9.]*)Z","time":"ts".*/w\1/; s/^\{"\$watermark":"([^"]*)","time":"meta.at".*/m\1/; s/^\{"\$watermark":"([^"]*)","time":"([^"]*)".*/\2=\1/
+        s/^m1970-01-01T00:00:0?([0-9]*)Z/m\1/; s/^\{.*/e/' "$out" | tr '\n' ' ' | sed 's/ $//')
+}
+shows() { [ "$shown" = "$*" ] || flunk "wanted: $*" "got:    $shown" "$(cat "$out")"; }
+
+@test "stream-map passes on the watermarks of a member that it leaves alone" {
+    for edit in . 'select(.ts > 0)' '.x = 1' '.meta.x = 1' '{ts, was}' '. + {n: 1}' '[.][] + {ts}' 'del(.was)' 'def f: .; .x = (.|f)' 'if .x then {ts} else . end'; do
+        by_hand 1 w1 '|1' 5 w3 3 '!2' -- stream-map "$edit"
+        case $edit in
+            'def f'*) shows 'e w1 |1 e w5 e !2' ;; # a program with functions of its own is not looked through
+            *) shows 'e w1 |1 e w3 e !2' ;;
+        esac
+    done
+    for edit in '--set x=1' '--drop was' '--drop ts' '--keep ts,was'; do
+        # shellcheck disable=SC2086
+        by_hand 1 w1 '|1' 5 w3 3 '!2' -- stream-map $edit
+        shows 'e w1 |1 e w3 e !2'
+    done
+}
+
+@test "stream-map takes those of a member that it may change, and writes its own of what it writes" {
+    for edit in '.ts = .was + 60' '.ts |= . + 0' '{ts: .meta.at}' '{ts: 1} + .' 'to_entries | from_entries' '. as {$ts} | {$ts}'; do
+        by_hand 1 w1 '|1' 5 w3 3 '!2' -- stream-map "$edit"
+        shows 'e w1 |1 e w5 e !2'
+    done
+    by_hand 1 w1 5 w3 3 '!1' -- stream-map --set ts=.meta.at
+    shows 'e w1 e w5 e !1'
+    # Not of one that another time is read before.
+    by_hand 1 w1 5 w3 '!1' -- stream-map '.window_end = .ts + 3600'
+    shows 'e w1 e w3 !1'
+    by_hand 1 w1 5 w3 '!1' -- stream-map '{window_end: .ts}'
+    shows 'e window_end=1970-01-01T00:00:00Z w1 e window_end=1970-01-01T00:00:04Z w3 !1'
+    # What has no time that can be read gives none, and is not bad.
+    by_hand 1 w1 5 w3 '!1' -- stream-map '.ts = "never"'
+    shows 'e e !1'
+    [ ! -s "$err" ]
+    # Text is no event.
+    by_hand 1 w1 5 w3 '!1' -- stream-map -r '@json "\(.)"'
+    shows 'e e !1'
+}
+
+@test "a nested field, its parent, and the member of that name" {
+    for edit in '.meta.x = 1' '.meta = .meta' '.["meta.at"] = 1' '{meta}' 'del(.meta.x)'; do
+        by_hand 1 m1 5 m3 '!1' -- stream-map "$edit"
+        shows 'e e !1'
+    done
+    for edit in '.x = 1' '{ts}' 'del(.was)' '.at = 1'; do
+        by_hand 1 m1 5 m3 '!1' -- stream-map "$edit"
+        shows 'e m1 e m3 !1'
+    done
+    by_hand 1 m1 5 m3 '!1' -- stream-map --keep meta
+    shows 'e e !1'
+    by_hand 1 m1 5 m3 '!1' -- stream-map --drop meta.x
+    shows 'e e !1'
+    by_hand 1 m1 5 m3 '!1' -- env STREAM_TIME=meta.at stream-map '.meta.x = 1'
+    shows 'e m1 e m5 !1'
+}
+
+@test "--time, --lateness and --watermark-every of stream-map; the same wherever the barriers lie" {
+    by_hand 1 5 w1 3 9 '|1' 8 12 '!2' -- stream-map --time ts --lateness 3s --watermark-every 2s .
+    shows 'e ts=1969-12-31T23:59:58Z e w2 e e w6 |1 e e w8 !2'
+    before=${shown//'|1 '/}
+    by_hand 1 '|1' 5 w1 3 '|2' 9 8 12 '!3' -- stream-map --time ts --lateness 3s --watermark-every 2s .
+    after=${shown//'|1 '/}
+    after=${after//'|2 '/}
+    [ "${after/e e w8/e w8}" != "$after" ] || flunk "$shown"
+    by_hand 1 '|1' 5 w1 3 '|2' 9 '|3' 8 12 '!4' -- stream-map --time ts --lateness 3s --watermark-every 2s .
+    after=$(sed 's/|[0-9] //g; s/!4/!2/' <<<"$shown")
+    [ "$after" = "$before" ] || flunk "$after" "$before"
+    by_hand 1 5 9 '!1' -- stream-map '.ts |= . + 0' --lateness 3s
+    shows 'e ts=1969-12-31T23:59:58Z e w2 e w6 !1'
+    # Alone, of nothing that came: a file.
+    printf '{"ts":%s}\n' 1 5 >in
+    run_tool stream-map --control k --time ts . in
+    is_status 0
+    [ "$(grep -c watermark "$out")" = 2 ]
+    run_tool stream-map -r .ts --time ts in
+    is_status 2
+    err_has --time -r
+    run_tool stream-map . --time '(.a)' in
+    is_status 2
+    # Nothing of it is at a prompt.
+    run_tool stream-map '.ts = 7' --time ts --lateness 3s in
+    is_status 0
+    ! grep -q watermark "$out"
+}
+
+@test "stream-time: parse and correct write their own, of ts; stamp passes on what it leaves alone" {
+    by_hand 1 w1 5 w3 '!1' -- stream-time parse was
+    shows 'e ts=1969-12-31T23:59:01Z e ts=1969-12-31T23:59:05Z !1'
+    by_hand 1 m1 5 m3 '!1' -- stream-time parse meta.at --lateness 2s
+    shows 'e ts=1969-12-31T23:59:59Z e w3 !1'
+    by_hand 1 w1 5 w3 '!1' -- stream-time correct --device was --sent was --received ts
+    shows 'e w1 e w5 !1'
+    by_hand 1 w1 5 w3 '!1' -- stream-time correct --device was --sent was --received ts --lateness 2s
+    shows 'e ts=1969-12-31T23:59:59Z e w3 !1'
+    by_hand 1 w1 5 w3 '!1' -- stream-time stamp
+    shows 'e w1 e w3 !1'
+    by_hand 1 w1 '!1' -- stream-time stamp --as ts
+    [[ $shown == 'e ts=20'*' !1' ]] || flunk "$shown"
+    by_hand 1 w1 5 w3 '!1' -- stream-time report
+    shows 'e !1'
+    # reorder is still held back by what comes.
+    by_hand 1 w1 5 w3 3 9 w7 '!1' -- stream-time reorder
+    shows 'w1 e w3 e e w7 e !1'
+}
+
+# Half of the events a second, a third of them up to 4 s late.
+disordered() { stream-gen web --events 3000 --seed 5 --density 20 --disorder 30% --disorder-max 4s; }
+
+@test "in a run the lateness of the source decides, also behind a stream-map" {
+    disordered >in
+    stream-map '{ts, path, n: 1}' <in | stream-window tumbling 2s --lateness 5s --by path count >wanted
+    source='stream-cat in | stream-through --time ts --lateness 5s -- cat'
+    run_tool stream-run a --output got -c "$source | stream-map '{ts, path, n: 1}' | stream-window tumbling 2s --by path count"
+    is_status 0
+    err_empty
+    cmp wanted got
+    # One that may change the time says by its own --lateness.
+    run_tool stream-run b --output lost -c "$source | stream-map '.ts |= .' | stream-window tumbling 2s --by path count"
+    is_status 3
+    err_has 'late events'
+    run_tool stream-run c --output kept -c "$source | stream-map --lateness 5s '.ts |= .' | stream-window tumbling 2s --by path count"
+    is_status 0
+    err_empty
+    cmp wanted kept
+    run_tool stream-run d --output parsed -c "stream-map '{when: .ts, path}' in | stream-time parse when --lateness 5s | stream-window tumbling 2s --by path count"
+    is_status 0
+    cmp wanted parsed
+    # And the lesser of both where whoever reads has one.
+    run_tool stream-run e --output lesser -c "stream-cat in | stream-map '.ts |= .' | stream-window tumbling 2s --lateness 5s --by path count"
+    is_status 0
+    cmp wanted lesser
+}
+
+# What is late depends on each watermark; --late says which events were.
+late_pipeline="stream-cat in | stream-map --lateness 1s '.ts |= .' | stream-window tumbling 2s --by path --late late count"
+
+@test "calls one after the other: the same results and the same late events as of one" {
+    disordered >all
+    cp all in
+    run_tool stream-run one --drain --output wanted -c "$late_pipeline"
+    is_status 0
+    mv late wanted-late
+    [ "$(wc -l <wanted-late)" -gt 50 ]
+    : >in
+    for lines in 1 2 100 101 500 700 1500 2999 3000; do
+        head -n "$lines" all >in.new
+        tail -c "+$(($(wc -c <in) + 1))" in.new >>in
+        run_tool stream-run r --once --output got -c "$late_pipeline"
+        is_status 0
+    done
+    run_tool stream-run r --drain --output got -c "$late_pipeline"
+    is_status 0
+    cmp wanted got
+    cmp wanted-late late
+}
+
+@test "killed at any time: the same results and the same late events" {
+    disordered >in
+    for verb in "stream-map --lateness 1s '.ts |= .'" "stream-map '{when: .ts, path}' | stream-time parse when --lateness 1s"; do
+        rm -rf one r wanted wanted-late got late
+        tool=stream-map
+        [ "${verb/stream-time/}" = "$verb" ] || tool=stream-time
+        pipeline="stream-cat in --pace 200x | $verb | stream-window tumbling 2s --by path --late late count"
+        run_tool stream-run one --output wanted -c "${pipeline/ --pace 200x/}"
+        is_status 0
+        mv late wanted-late
+        [ "$(wc -l <wanted-late)" -gt 50 ]
+        for try in 1 2 3; do
+            stream-run r --every 10ms --restart 100 --output got -c "$pipeline" 2>said &
+            sleep 0.1
+            for shell in $(pgrep -P $!); do pkill -9 -P "$shell" -x "$tool" || true; done
+            sleep 0.1
+            kill -9 $! 2>/dev/null || true
+            wait $! 2>/dev/null || true
+        done
+        run_tool stream-run r --restart 100 --output got -c "$pipeline"
+        is_status 0
+        cmp wanted got
+        cmp wanted-late late
+    done
+}
