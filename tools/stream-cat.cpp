@@ -115,6 +115,11 @@ Result<std::unique_ptr<Operator>> build(Tool& tool, Arguments& arguments) {
         plan.time_need = TimeNeed::guessed;  // only for the warning that files overlap
         plan.warn_overlap = true;
     }
+    if (plan.lateness_given) {
+        if (plan.time_need == TimeNeed::none) plan.time_need = TimeNeed::guessed;
+        // Without it no time is looked for, and none is in the state: how much it is may change, but not whether.
+        plan.run_identity = "--lateness\n";
+    }
     const bool has_its_own = arguments.format && (*arguments.format == "debezium" || *arguments.format == "maxwell" ||
                                                   *arguments.format == "wal2json");
     if ((writes_its_own || has_its_own) && plan.time_field.empty()) plan.event_time_is_ts = true;
@@ -156,6 +161,11 @@ int main(int argc, char** argv) {
                   arguments.format);
     options.value({"--columns", "", "A,B,…", "csv, tsv: the columns' names, for files without a header", {}}, arguments.columns);
     tool.share(shared_expressions | shared_time | shared_time_text);
+    options.parsed({"--lateness", "", "DUR", "with control lines: write watermarks, so far behind the newest event", {}},
+                   [&](const std::string& text) {
+                       tool.plan().lateness_given = true;
+                       return into_duration(tool.plan().lateness)(text);
+                   });
     options.parsed({"--idle", "", "DUR", "with --merge: an input silent for so long holds nobody back", {}}, into_duration(tool.plan().idle));
     options.parsed({"--max-ahead", "", "DUR", "an event further ahead of the newest is bad", {}}, into_duration(tool.plan().max_ahead));
     tool.share(shared_bad | shared_memory | shared_spill | shared_output | shared_report);

@@ -142,12 +142,24 @@ Result<void> Pump::Impl::take_watermark(Input& input, const ControlLine& line) {
 
 std::string Pump::Impl::out_field() const {
     switch (plan.time_out) {
-        case PumpPlan::TimeOut::same: return event_time ? event_time->field() : std::string();
+        case PumpPlan::TimeOut::same: return plan.merge ? merged_field() : event_time ? event_time->field() : std::string();
         case PumpPlan::TimeOut::window_end: return "window_end";
         case PumpPlan::TimeOut::ts: return "ts";
         case PumpPlan::TimeOut::none: return {};
     }
     return {};
+}
+
+// Of files that are merged: where all have their times in one field. What came with watermarks of its own may be later
+// than its newest event says: of those there are none.
+std::string Pump::Impl::merged_field() const {
+    std::string common;
+    for (const auto& input : inputs) {
+        const std::string field = merged_times[static_cast<std::size_t>(input->index)].field();
+        if (input->controlled || (!common.empty() && !field.empty() && field != common)) return {};
+        if (!field.empty()) common = field;
+    }
+    return common;
 }
 
 // A line each time that ours has grown by --watermark-every.

@@ -288,6 +288,7 @@ struct Pump::Impl {
     Result<void> write_own_watermark();
     Result<void> write_watermark(TimeNs time, const std::string& field);
     std::string out_field() const;
+    std::string merged_field() const;
     TimeNs judged_watermark(const Input& input) const;
     void tell_new();
     void tell_stats(std::optional<std::size_t> state_bytes);

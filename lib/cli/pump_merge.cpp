@@ -186,7 +186,9 @@ Result<void> Pump::Impl::write_merged_watermark() {
         if (!input->ended) least = std::min(least, input->has_head ? input->head_key : input->newest);
     }
     if (!queue->empty()) least = std::min(least, queue->min_time());
-    if (least == time_after_all || least <= watermark) return {};
+    if (least == time_after_all || least == time_before_all) return {};
+    least = time_sub(least, plan.lateness);
+    if (least <= watermark) return {};
     watermark = least;
     return write_own_watermark();
 }

@@ -217,3 +217,39 @@ late_pipeline="stream-cat in | stream-map --lateness 1s '.ts |= .' | stream-wind
         cmp wanted-late late
     done
 }
+
+@test "stream-cat --lateness: watermarks of a file, which go through a stream-map" {
+    disordered >in
+    stream-window tumbling 2s --lateness 5s --by path count <in >wanted
+    pipeline="stream-cat --lateness 5s in | stream-map '.x = 1' | stream-window tumbling 2s --by path count"
+    run_tool stream-run r --output got -c "$pipeline"
+    is_status 0
+    err_empty
+    cmp wanted got
+    run_tool stream-run without --output lost -c "${pipeline/ --lateness 5s/}"
+    is_status 3
+    err_has 'late events'
+    # How much it is may change; whether it is there is another source.
+    head -n 1000 in >part
+    run_tool stream-run p --once --output got -c "${pipeline/5s in/5s part}"
+    is_status 0
+    run_tool stream-run p --once --output got -c "${pipeline/5s in/6s part}"
+    is_status 0
+    run_tool stream-run p --once --output got -c "${pipeline/--lateness 5s in/part}"
+    is_status 2
+    err_has 'stream-run reset'
+    # Merged files: behind the least of them.
+    awk 'NR % 2' in >odd
+    awk 'NR % 2 == 0' in >even
+    run_tool stream-run m --output merged -c "stream-cat --merge --lateness 5s odd even | stream-map '{ts, path}' | stream-window tumbling 2s --by path count"
+    is_status 0
+    cmp wanted merged
+    # What has no time is passed.
+    printf '%s\n' '{"n":1}' '{"ts":7}' '{"ts":"never"}' '{"ts":3}' >in
+    run_tool stream-cat --control k --lateness 2s in
+    is_status 0
+    err_empty
+    [ "$(grep -v '^{"\$' "$out")" = "$(cat in)" ]
+    [ "$(grep -c '"1970-01-01T00:00:05Z","time":"ts"' "$out")" = 1 ]
+    [ "$(grep -c watermark "$out")" = 1 ]
+}
