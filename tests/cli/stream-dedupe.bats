@@ -245,6 +245,43 @@ E
     [ "$out_copy" = "$(printf '{"id":%d}\n' 1 2 3 4 5)" ] || flunk "$out_copy"
 }
 
+@test "--state: what lies on disk is beside it, and goes when it is of no use" {
+    local state=$BATS_TEST_TMPDIR/state case kept
+    stream-gen web --events 20000 --seed 4 --duplicates 5% --disorder 5% >all
+    head -n 9000 all >one
+    tail -n +9001 all >two
+    for case in "--by id" "--by user,path --within 20s --keep last --lateness 10s" "--by path,user --within 1m --summary 10s --lateness 10s"; do
+        # shellcheck disable=SC2086
+        {
+            stream-dedupe $case all >wanted
+            stream-dedupe $case --memory 64KiB --state "$state" one >got
+            kept=$(find "$state" -name 'state.*.kept-*' | wc -l)
+            stream-dedupe $case --memory 64KiB --state "$state" /dev/null >>got
+            stream-dedupe $case --memory 64KiB --state "$state" --final two >>got
+        }
+        cmp wanted got || flunk "$case"
+        [ "$kept" -gt 0 ] || flunk "$case: nothing on disk"
+        [ -z "$(find "$state" -mindepth 1 -name 'state*')" ] || flunk "$case: $(find "$state")"
+        [ -z "$(find "$state/spill" -mindepth 1)" ] || flunk "$case: $(find "$state")"
+        rm -r "$state"
+    done
+    # Damaged, gone: named. As it was: right.
+    stream-dedupe --by id --memory 64KiB --state "$state" one >got
+    kept=$(find "$state" -name 'state.*.kept-*' -size +8k | head -n 1)
+    cp "$kept" copy
+    printf '\377\377\377\377' | dd of="$kept" bs=1 seek=4000 conv=notrunc status=none
+    run_tool stream-dedupe --by id --memory 64KiB --state "$state" two
+    is_status 5
+    err_has "${kept##*/}"
+    rm "$kept"
+    run_tool stream-dedupe --by id --memory 64KiB --state "$state" two
+    is_status 5
+    err_has "${kept##*/}"
+    mv copy "$kept"
+    stream-dedupe --by id --memory 64KiB --state "$state" two >>got
+    cmp <(stream-dedupe --by id all) got
+}
+
 @test "--state: a damaged, foreign or differently made state is a named error" {
     local state=$BATS_TEST_TMPDIR/state file
     given <<<'{"id":1}'
