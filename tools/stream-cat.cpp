@@ -166,7 +166,7 @@ int main(int argc, char** argv) {
                        tool.plan().lateness_given = true;
                        return into_duration(tool.plan().lateness)(text);
                    });
-    options.parsed({"--idle", "", "DUR", "with --merge: an input silent for so long holds nobody back", {}}, into_duration(tool.plan().idle));
+    options.parsed({"--idle", "", "DUR", "an input silent for so long holds nobody back; with --lateness: watermarks go on with the clock", {}}, into_duration(tool.plan().idle));
     options.parsed({"--max-ahead", "", "DUR", "an event further ahead of the newest is bad", {}}, into_duration(tool.plan().max_ahead));
     tool.share(shared_bad | shared_memory | shared_spill | shared_output | shared_report);
     return tool.run(argc, argv, [&] { return build(tool, arguments); });

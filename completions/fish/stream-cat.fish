@@ -17,7 +17,7 @@ complete -c stream-cat -l time-unit -x -a 's ms us ns' -d 'what a number counts 
 complete -c stream-cat -l tz -x -d 'the zone of times that carry no offset (default UTC)'
 complete -c stream-cat -l base -x -d 'the year or date that times lack: 2017, 2013-10-07'
 complete -c stream-cat -l lateness -x -d 'with control lines: write watermarks, so far behind the newest event'
-complete -c stream-cat -l idle -x -d 'with --merge: an input silent for so long holds nobody back'
+complete -c stream-cat -l idle -x -d 'an input silent for so long holds nobody back; with --lateness: watermarks go on with the clock'
 complete -c stream-cat -l max-ahead -x -d 'an event further ahead of the newest is bad'
 complete -c stream-cat -l bad -r -F -a 'stop skip' -d 'what becomes of bad events (default stop: exit 3)'
 complete -c stream-cat -l max-bad -x -d 'more bad events than this stop the tool (exit 3)'

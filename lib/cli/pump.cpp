@@ -365,6 +365,7 @@ Result<void> Pump::Impl::move_with_clock() {
     if (watermark_heard == time_before_all) return {};
     if (is_joined()) clock_watermark = std::max(clock_watermark, time_add(watermark_heard, silent));
     STREAM_TRY(advance(time_add(watermark_heard, silent)));
+    if (is_controlled()) STREAM_TRY(write_own_watermark());
     return flush();
 }
 

@@ -253,3 +253,19 @@ late_pipeline="stream-cat in | stream-map --lateness 1s '.ts |= .' | stream-wind
     [ "$(grep -c '"1970-01-01T00:00:05Z","time":"ts"' "$out")" = 1 ]
     [ "$(grep -c watermark "$out")" = 1 ]
 }
+
+@test "--idle: where a source is silent its watermarks go on with the clock, and close windows behind windows" {
+    local i
+    printf '{"ts":"2026-01-01T00:00:0%d.5Z"}\n' 1 2 3 >events
+    : >totals
+    stream-run idle.run --every 100ms --output totals -c 'stream-cat -f events --lateness 1s --idle 300ms | stream-window tumbling 1s count | stream-window tumbling 2s sum:count' 2>err &
+    for ((i = 0; i < 100; i++)); do
+        [ "$(wc -l <totals)" -lt 2 ] || break
+        sleep 0.1
+    done
+    kill %1
+    wait
+    [ "$(cat totals)" = '{"window_start":"2026-01-01T00:00:00Z","window_end":"2026-01-01T00:00:02Z","sum_count":1}
+{"window_start":"2026-01-01T00:00:02Z","window_end":"2026-01-01T00:00:04Z","sum_count":2}' ] || flunk "$(cat totals err)"
+    grep -q -e '--idle' err
+}
