@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Would a missing fsync be noticed? Each sync of a file or a folder in lib/log, each step that orders them, and each
-# check of a checksum is taken out of a copy of its source in turn, and the campaign of log_crash must then fail.
+# check of a checksum is taken out of a copy of its source in turn, and the campaign of log_crash must then fail, or
+# the unit tests: of what tells frames apart (file, epoch, chain) one stands in for another in nearly every crash.
 # With --long alone: seconds for one that the scenarios of its file notice, minutes for one that nothing notices.
 # LOG_MUTANTS=PATTERN: only mutants whose name matches. LOG_MUTANTS_JOBS=N: so many at once (half the processors).
 set -u
@@ -21,15 +22,19 @@ python3 - "$root" "$build" "$work" "${LOG_MUTANTS:-}" <<'PY'
 import concurrent.futures, os, re, subprocess, sys
 
 root, build, work, only = sys.argv[1:5]
-commands = subprocess.run(["ninja", "-C", build, "-t", "commands", "log_crash"], capture_output=True, text=True, check=True).stdout.splitlines()
+def commands_of(target):
+    return subprocess.run(["ninja", "-C", build, "-t", "commands", target], capture_output=True, text=True, check=True).stdout.splitlines()
+
+commands = commands_of("log_crash")
+unit_link = commands_of("unit_log")[-1]
 
 # Mutants that break nothing, and why: how their names begin.
 equivalent = {
     "rebuild_manifest.cpp:301 without files_.sync_folder(folder_)":
         "before anything goes that the old manifest needs, quarantine() or recover() syncs the folder; should the old one come back "
         "and head not, the files say what its last entry did, where that is more than a count",
-    "manifest.cpp:328 without file_->sync()":
-        "what a write that failed left in the file and a power failure brings back is a torn entry, or one that was meant",
+    **dict.fromkeys(("manifest.cpp:328 without file_->sync()", "runs.cpp:227 without (*file)->sync()"),
+                    "what a write that failed left in the file and a power failure brings back is a torn entry, or one that was meant"),
 }
 # Which scenarios a file's mutants are tried with, before all of them are: those first that notice most of them.
 scenarios = {
@@ -114,7 +119,8 @@ def build_mutant(number, name, text):
     compiled = next(c for c in commands if f"/lib/log/{name} " in c + " " and " -c " in c)
     compiled = re.sub(r"-o \S+", f"-o {obj}", re.sub(r"-M[DTF]+( (?!-)\S+)?", "", compiled)).replace(f"{root}/lib/log/{name}", source).replace("-Werror", "")
     linked = commands[-1].replace("-o bin/log_crash", f"{obj} -o {program}")
-    for command in (compiled, linked):
+    unit = unit_link.replace("-o bin/unit_log", f"{obj} -o {program}.unit")
+    for command in (compiled, linked, unit):
         done = subprocess.run(command, shell=True, cwd=build, capture_output=True, text=True)
         if done.returncode != 0:
             return None, done.stderr[-600:]
@@ -134,7 +140,9 @@ def caught(program, name):
             return "it hangs"
         if done.returncode != 0:
             return (done.stdout.splitlines() or [f"status {done.returncode}"])[0][:150]
-    return None
+    unit = subprocess.run([program + ".unit", "--gtest_brief=1"], capture_output=True, text=True, timeout=3600)
+    failed = [line for line in unit.stdout.splitlines() if line.startswith("[  FAILED  ]")]
+    return None if unit.returncode == 0 else (failed or ["a unit test fails"])[0][:150]
 
 def judge(mutant):
     """Its line, but for the number."""
@@ -145,6 +153,7 @@ def judge(mutant):
         return "not ok", f"{what}: does not compile\n# {trouble}"
     seen = caught(program, name)
     os.remove(program)
+    os.remove(program + ".unit")
     if seen is not None:
         return "ok", f"{what}: {seen}"
     why_not = next((why for start, why in equivalent.items() if what.startswith(start)), None)
