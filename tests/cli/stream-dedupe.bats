@@ -247,6 +247,7 @@ E
 
 @test "--state: what lies on disk is beside it, and goes when it is of no use" {
     local state=$BATS_TEST_TMPDIR/state case kept
+    cd "$BATS_TEST_TMPDIR" || return
     stream-gen web --events 20000 --seed 4 --duplicates 5% --disorder 5% >all
     head -n 9000 all >one
     tail -n +9001 all >two
