@@ -374,7 +374,18 @@ bool Pump::Impl::is_stopped() {
     return stopped;
 }
 
+// A pipe's barriers come as it is read: those of one that waits for its turn would come too late.
+Result<void> Pump::Impl::check_in_turn() const {
+    for (std::size_t i = 0; is_controlled() && plan.files.size() > 1 && i < plan.files.size(); ++i) {
+        if (control->is_ours_to_read(i)) continue;
+        return fail(ErrorKind::usage, "several inputs are read one after the other, and " + display_name(plan.files[i]) + " comes with control lines",
+                    "stream-cat --merge reads them at once");
+    }
+    return {};
+}
+
 Result<void> Pump::Impl::run_in_turn() {
+    STREAM_TRY(check_in_turn());
     TimeNs before = time_before_all;
     std::string before_name;
     bool warned = false;

@@ -178,6 +178,7 @@ struct Pump::Impl {
     bool is_stopped();
 
     // Files one after the other.
+    Result<void> check_in_turn() const;
     Result<void> run_in_turn();
 
     // Several followed files, as their lines come.

@@ -268,4 +268,18 @@ late_pipeline="stream-cat in | stream-map --lateness 1s '.ts |= .' | stream-wind
     [ "$(cat totals)" = '{"window_start":"2026-01-01T00:00:00Z","window_end":"2026-01-01T00:00:02Z","sum_count":1}
 {"window_start":"2026-01-01T00:00:02Z","window_end":"2026-01-01T00:00:04Z","sum_count":2}' ] || flunk "$(cat totals err)"
     grep -q -e '--idle' err
+
+@test "inputs with control lines are not read one after the other" {
+    printf '{"ts":%s}\n' 1 2 >a
+    printf '{"ts":%s}\n' 3 4 >b
+    for command in 'stream-cat <(stream-cat a) <(stream-cat b)' 'stream-map . a <(stream-cat b)' 'stream-cat a | stream-filter .ts - b'; do
+        rm -rf r
+        run_tool stream-run r --output got -c "$command"
+        is_status 2
+        err_has 'stream-cat --merge'
+        [ ! -s got ]
+    done
+    run_tool stream-run m --output got -c 'stream-cat --merge <(stream-cat a) <(stream-cat b)'
+    is_status 0
+    [ "$(wc -l <got)" = 4 ]
 }
