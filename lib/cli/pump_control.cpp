@@ -123,7 +123,8 @@ Result<bool> Pump::Impl::take_control_line(Input& input, std::string_view line) 
 TimeNs Pump::Impl::judged_watermark(const Input& input) const {
     const TimeNs own = plan.lateness_all || newest == time_before_all ? time_before_all : time_sub(newest, plan.lateness);
     if (!input.controlled || input.given == time_before_all || !event_time || input.given_field != event_time->field()) return own;
-    return plan.lateness_given ? std::min(input.given, own) : input.given;
+    // Whoever wrote it may have believed an event that is bad here.
+    return plan.lateness_given || plan.max_ahead > 0 ? std::min(input.given, own) : input.given;
 }
 
 Result<void> Pump::Impl::take_watermark(Input& input, const ControlLine& line) {

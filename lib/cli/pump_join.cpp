@@ -16,7 +16,7 @@ TimeNs Pump::Impl::watermark_of(const Input& input) const {
     if (is_controlled() && input.control_ended && !input.drain && input.given == time_before_all && input.newest == time_before_all) return time_before_all;
     if (input.controlled && input.given != time_before_all && input.given_field == merged_times[static_cast<std::size_t>(input.index)].field()) {
         const PumpPlan::JoinedInput& how = plan.joined[static_cast<std::size_t>(input.index)];
-        if (!how.lateness_given) return input.given;
+        if (!how.lateness_given && plan.max_ahead <= 0) return input.given;
         if (how.lateness_all || input.newest == time_before_all) return time_before_all;
         return std::min(input.given, time_sub(input.newest, how.lateness));
     }

@@ -283,3 +283,23 @@ late_pipeline="stream-cat in | stream-map --lateness 1s '.ts |= .' | stream-wind
     is_status 0
     [ "$(wc -l <got)" = 4 ]
 }
+
+@test "--max-ahead: an event that is not believed moves nothing, whatever the watermarks in front say" {
+    printf '{"ts":%s}\n' 1000 1001 99999999 1002 1063 >in
+    for kind in 'tumbling 1m count' 'sliding 1m count'; do
+        window="stream-window $kind --max-ahead 1h --bad skip"
+        # shellcheck disable=SC2086
+        stream-map '.ts |= .' <in | $window >wanted
+        rm -rf r got
+        run_tool stream-run r --output got -c "stream-map '.ts |= .' in | $window"
+        is_status 0
+        cmp wanted got
+    done
+    printf '{"ts":%s}\n' 1000 1002 1063 >right
+    join='stream-join <(stream-cat --lateness 0s right) --within 1s --max-ahead 1h --bad skip'
+    stream-map '.ts |= .' <in | stream-join right --within 1s --max-ahead 1h --bad skip >wanted
+    [ -s wanted ]
+    run_tool stream-run j --output joined -c "stream-map '.ts |= .' in | $join"
+    is_status 0
+    cmp wanted joined
+}
