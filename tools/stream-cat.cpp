@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <ctime>
@@ -100,6 +101,11 @@ Result<std::unique_ptr<Operator>> build(Tool& tool, Arguments& arguments) {
         cat.names.push_back(file == "-" ? "stdin" : file);
     }
     const TimeOptions& time = plan.time_options;
+    // The last N lines are held back, or what may be before them: older events than the newest that was read.
+    const auto holds = [](const std::optional<Position>& bound) { return bound && bound->kind == Position::Kind::last; };
+    if (holds(cat.from) || holds(cat.to)) plan.time_out = PumpPlan::TimeOut::none;
+    // Whoever reads on goes by the ts that is written.
+    else if (stamps && std::all_of(cat.stamp.begin(), cat.stamp.end(), [](bool stamp) { return stamp; })) plan.time_out = PumpPlan::TimeOut::ts;
     const bool writes_its_own = arguments.format && (*arguments.format == "clf" || *arguments.format == "combined" ||
                                                      *arguments.format == "syslog");
     if (plan.time_field.empty() && !writes_its_own &&

@@ -49,6 +49,8 @@ Result<std::unique_ptr<Operator>> build(Tool& tool, Arguments& arguments) {
     const std::string verb = words.front();
     words.erase(words.begin());
     std::unique_ptr<Operator> op;
+    const TimeOptions& read = plan.time_options;
+    const bool reads_otherwise = !read.format.empty() || read.unit != TimeUnit::none || !read.base.empty() || !read.zone.empty();
     if (verb == "parse") {
         if (words.empty()) return fail(ErrorKind::usage, "parse needs the field with the time", "stream-time parse time");
         if (!plan.time_field.empty() && plan.time_field != words.front()) {
@@ -72,6 +74,8 @@ Result<std::unique_ptr<Operator>> build(Tool& tool, Arguments& arguments) {
     } else if (verb == "reorder") {
         plan.time_need = TimeNeed::required;
         plan.ordered = true;
+        // Who wrote a watermark knew no unit or zone.
+        if (reads_otherwise) plan.changes_time = [](const std::string&) { return true; };
         op = make_time_reorder();
     } else if (verb == "stamp") {
         op = make_time_stamp(arguments.as, wall_clock);

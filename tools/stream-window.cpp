@@ -3,9 +3,12 @@
 #include <array>
 #include <cctype>
 #include <charconv>
+#include <cstdlib>
 
 #include "base/text.hpp"
+#include "cli/event_time.hpp"
 #include "cli/tool.hpp"
+#include "json/member_names.hpp"
 #include "ops/window.hpp"
 #include "time/duration.hpp"
 
@@ -96,6 +99,18 @@ Result<void> read_top(const std::string& text, WindowOptions& o) {
     return {};
 }
 
+bool replaces_time(const std::vector<AggregateSpec>& aggregates, const std::string& time_field) {
+    const char* environment = std::getenv("STREAM_TIME");
+    const auto usual = EventTime::usual_fields(environment != nullptr ? environment : "");
+    for (const std::string& name : time_field.empty() ? usual : std::vector<std::string>{time_field}) {
+        const auto path = parse_field(name);
+        if (!path) continue;  // told where it is read
+        const MemberNames time(*path);
+        if (std::any_of(aggregates.begin(), aggregates.end(), [&](const AggregateSpec& one) { return time.has(one.name); })) return true;
+    }
+    return false;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -173,6 +188,8 @@ int main(int argc, char** argv) {
         plan.time_out = window.kind == WindowKind::all ? PumpPlan::TimeOut::none
                         : window.kind == WindowKind::sliding || window.kind == WindowKind::rows ? PumpPlan::TimeOut::same
                                                                                                 : PumpPlan::TimeOut::window_end;
+        // An aggregate in place of the event's time: what comes out is as old as it says.
+        if (plan.time_out == PumpPlan::TimeOut::same && replaces_time(window.aggregates, plan.time_field)) plan.time_out = PumpPlan::TimeOut::none;
         plan.time_need = window.needs_time()  ? TimeNeed::required
                          : window.uses_time() ? TimeNeed::wanted
                                               : TimeNeed::none;

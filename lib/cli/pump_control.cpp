@@ -133,7 +133,8 @@ Result<void> Pump::Impl::take_watermark(Input& input, const ControlLine& line) {
     input.given_field = line.text;
     sink.end_run();
     if (plan.time_need == TimeNeed::none) {
-        return plan.time_out == PumpPlan::TimeOut::same ? write_watermark(line.time, line.text) : Result<void>{};
+        // Those of several inputs, of which no time is read, are not comparable: each may have a field of its own.
+        return plan.time_out == PumpPlan::TimeOut::same && !has_several() ? write_watermark(line.time, line.text) : Result<void>{};
     }
     if (has_several()) return {};  // looked at when the inputs are compared
     const TimeNs judged = judged_watermark(input);
@@ -145,7 +146,7 @@ std::string Pump::Impl::out_field() const {
     switch (plan.time_out) {
         case PumpPlan::TimeOut::same: return plan.merge ? merged_field() : event_time ? event_time->field() : std::string();
         case PumpPlan::TimeOut::window_end: return "window_end";
-        case PumpPlan::TimeOut::ts: return "ts";
+        case PumpPlan::TimeOut::ts: return plan.merge && merged_field().empty() ? std::string() : "ts";
         case PumpPlan::TimeOut::none: return {};
     }
     return {};

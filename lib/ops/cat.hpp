@@ -30,6 +30,8 @@ public:
 
     Result<void> on_event(int input, const Event& event, Sink& sink) override;
     Result<void> on_caught_up(Sink& sink) override;
+    // In front of the end line, where there is one.
+    Result<void> on_end(Sink& sink) override { return on_caught_up(sink); }
     bool is_done() const override { return done_; }
     void snapshot(StateWriter& writer) const override;
     Result<void> restore(StateReader& reader) override;

@@ -303,3 +303,35 @@ late_pipeline="stream-cat in | stream-map --lateness 1s '.ts |= .' | stream-wind
     is_status 0
     cmp wanted joined
 }
+
+@test "what is held back, or gets another time, comes without watermarks" {
+    by_hand 1 2 w2 3 4 w4 5 w5 '!1' -- stream-cat --to -2
+    shows 'e e e !1'
+    printf '{"ts":%s}\n' 1 2 3 4 >in
+    run_tool stream-cat --control k --lateness 0s --from -2 in
+    is_status 0
+    [ "$(sed 1d "$out" | tr '\n' ' ')" = '{"ts":3} {"ts":4} {"$end":1,"drain":true,"run":"k"} ' ]
+    by_hand 1 2 w2 3 '!1' -- stream-cat --to 4
+    shows 'e e w2 e !1'
+    for aggregate in ts=min:was window_end=min:was; do
+        by_hand 1 2 w2 3 '!1' -- stream-window rows 2 "$aggregate"
+        shows 'e e e !1'
+    done
+    by_hand 1 2 w2 3 '!1' -- stream-window rows 2 n=min:was
+    shows 'e e w2 e !1'
+    # Who wrote it did not know that these are milliseconds.
+    by_hand 1 2 w2 3 '!1' -- stream-time reorder --time ts --time-unit ms
+    shows 'w0.001 e e e !1'
+}
+
+@test "a text format's watermarks are of the ts that is written" {
+    printf 't,path\n1970-01-01T00:00:05Z,a\n1970-01-01T00:00:09Z,b\n' >a.csv
+    cp a.csv b.csv
+    for command in 'stream-cat a.csv' 'stream-cat --merge a.csv b.csv'; do
+        # shellcheck disable=SC2086
+        run_tool $command --control k --time t --lateness 2s
+        is_status 0
+        [ "$(grep -c '"time":"ts"' "$out")" = 2 ]
+        [ "$(grep -c watermark "$out")" = 2 ]
+    done
+}
