@@ -2,16 +2,19 @@
 #include "cli/own_watermarks.hpp"
 
 #include "base/text.hpp"
+#include "json/canonical.hpp"
 
 namespace stream {
 
 Result<std::unique_ptr<OwnWatermarks>> OwnWatermarks::make(const std::vector<Field>& fields, DurationNs lateness, DurationNs every) {
-    auto made = std::unique_ptr<OwnWatermarks>(new OwnWatermarks(lateness, every));
+    auto parser = TimeParser::make({});
+    if (!parser) return pass_on(parser);
+    auto made = std::unique_ptr<OwnWatermarks>(new OwnWatermarks(std::move(*parser), lateness, every));
     for (const Field& field : fields) {
-        auto time = EventTime::make(made->fields_, field.name, "", {});
-        if (!time) return pass_on(time);
-        if (!made->fields_.expressions().empty()) return fail(ErrorKind::usage, "--time: a field is wanted, not an expression: " + stream::quoted(field.name));
-        made->readers_.push_back({std::move(*time), field.ours});
+        auto path = parse_field(field.name);
+        if (!path) return pass_on(path);
+        if (path->is_expression) return fail(ErrorKind::usage, "--time: a field is wanted, not an expression: " + stream::quoted(field.name));
+        made->readers_.push_back({path->text, made->fields_.add(*path), field.ours});
     }
     made->scanner_ = std::make_unique<Scanner>(made->fields_);
     made->scanner_->limit_lines(line_max);
@@ -20,9 +23,10 @@ Result<std::unique_ptr<OwnWatermarks>> OwnWatermarks::make(const std::vector<Fie
 
 const OwnWatermarks::Reader* OwnWatermarks::look() {
     for (Reader& reader : readers_) {
-        if (!reader.time.has(scanner_->values())) continue;
+        const Value& value = scanner_->values()[reader.slot];
+        if (value.is_nothing()) continue;
         if (!reader.ours) return nullptr;
-        const auto time = reader.time.read(scanner_->values(), scanner_->line());
+        const auto time = read(reader, value);
         if (!time) return nullptr;
         const TimeNs reached = watermark_for(*time);
         if (reached <= reader.written) return nullptr;
@@ -32,6 +36,22 @@ const OwnWatermarks::Reader* OwnWatermarks::look() {
     return nullptr;
 }
 
+std::optional<TimeNs> OwnWatermarks::read(const Reader& reader, const Value& value) {
+    parser_.load(fresh_parser_);
+    Result<TimeNs> time = fail(ErrorKind::data, "not a time");
+    if (value.type == Type::number) {
+        time = parser_.parse_number(value.text);
+    } else if (value.type == Type::string && !value.escaped) {
+        time = parser_.parse_text(value.inner());
+    } else if (value.type == Type::string) {
+        std::string text;
+        append_unescaped(text, value);
+        time = parser_.parse_text(text);
+    }
+    if (!time) return std::nullopt;
+    return reader.field == "window_end" ? *time - 1 : *time;
+}
+
 void OwnWatermarks::follow(std::string_view event, std::string& out, const ControlLines& lines) {
     copy_.assign(event);
     copy_.push_back('\n');
@@ -39,7 +59,7 @@ void OwnWatermarks::follow(std::string_view event, std::string& out, const Contr
     copy_.append(scanner_padding, '\0');
     scanner_->start(copy_.data(), size);
     if (scanner_->next() != Scanner::Outcome::event) return;
-    if (const Reader* grown = look()) lines.append_watermark(out, grown->written, grown->time.field());
+    if (const Reader* grown = look()) lines.append_watermark(out, grown->written, grown->field);
 }
 
 TimeNs OwnWatermarks::watermark_for(TimeNs time) const {
@@ -87,7 +107,7 @@ Result<void> OwnWatermarks::scan(std::size_t size, Output& output, const Control
         if (grown == nullptr) continue;
         STREAM_TRY(output.append_run(all.substr(passed, scanner_->line_next() - passed)));
         passed = scanner_->line_next();
-        lines.append_watermark(output.buffer(), grown->written, grown->time.field());
+        lines.append_watermark(output.buffer(), grown->written, grown->field);
         STREAM_TRY(output.commit());
     }
     return output.append_run(all.substr(passed));

@@ -2,7 +2,8 @@
 // Watermarks from the times of lines that were written: by a command, or by an operator that may change its events'
 // times. They lie at whole multiples of `every`, so that they follow from the events alone: after a restart, which
 // forgets the newest time, the ones that come again were all written before, and the first new one is written where it
-// would have been.
+// would have been. So each time is read by itself, too: nothing is chosen at a first event, which a restart would choose
+// anew.
 #pragma once
 
 #include <memory>
@@ -12,10 +13,10 @@
 #include <vector>
 
 #include "base/error.hpp"
-#include "cli/event_time.hpp"
 #include "control/lines.hpp"
 #include "io/output.hpp"
 #include "json/scanner.hpp"
+#include "time/time_parser.hpp"
 
 namespace stream {
 
@@ -42,19 +43,24 @@ private:
     static constexpr std::size_t line_max = 16 << 20;  // a longer one is passed on in pieces
 
     struct Reader {
-        EventTime time;
+        std::string field;
+        std::size_t slot;
         bool ours;
         TimeNs written = time_before_all;
     };
 
-    OwnWatermarks(DurationNs lateness, DurationNs every) : lateness_(lateness), every_(every) {}
+    OwnWatermarks(TimeParser parser, DurationNs lateness, DurationNs every)
+        : lateness_(lateness), every_(every), parser_(std::move(parser)), fresh_parser_(parser_.save()) {}
     Result<void> scan(std::size_t size, Output& output, const ControlLines& lines);
     // Of the event that the scanner is at: whose watermark has grown.
     const Reader* look();
+    std::optional<TimeNs> read(const Reader& reader, const Value& value);
     TimeNs watermark_for(TimeNs time) const;
 
     DurationNs lateness_;
     DurationNs every_;
+    TimeParser parser_;
+    std::string fresh_parser_;  // before it has read anything
     FieldSet fields_;
     std::vector<Reader> readers_;
     std::unique_ptr<Scanner> scanner_;

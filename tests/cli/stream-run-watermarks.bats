@@ -121,6 +121,25 @@ shows() { [ "$shown" = "$*" ] || flunk "wanted: $*" "got:    $shown" "$(cat "$ou
     ! grep -q watermark "$out"
 }
 
+@test "each time of our own watermarks is read by itself: a first event of a restart chooses nothing" {
+    for times in '5 1700000000000 7 9' '1700000000000 7 9' '"1970-01-01T00:00:05Z" 7 "1970-01-01T00:00:09Z"' '7 "1970-01-01T00:00:09Z"'; do
+        # shellcheck disable=SC2086
+        printf '{"ts":%s}\n' $times >in
+        run_tool stream-map --control k --time ts . in
+        is_status 0
+        grep -o '"$watermark":"[^"]*"' "$out" | tail -n 1 >last
+        case $times in
+            *17*) grep -q '2023-11-14T22:13:20Z' last ;;
+            *) grep -q '1970-01-01T00:00:09Z' last ;;
+        esac
+    done
+    # The member of that name is looked for first, whichever came first.
+    printf '%s\n' '{"a":{"b":5}}' '{"a.b":7,"a":{"b":1}}' '{"a":{"b":9}}' >in
+    run_tool stream-map --control k --time a.b . in
+    is_status 0
+    [ "$(grep -c watermark "$out")" = 3 ]
+}
+
 @test "stream-time: parse and correct write their own, of ts; stamp passes on what it leaves alone" {
     by_hand 1 w1 5 w3 '!1' -- stream-time parse was
     shows 'e ts=1969-12-31T23:59:01Z e ts=1969-12-31T23:59:05Z !1'
