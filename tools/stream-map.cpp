@@ -122,7 +122,11 @@ int main(int argc, char** argv) {
                        tool.plan().time_field = field->text;
                        return {};
                    });
-    options.parsed({"--lateness", "", "DUR", "with control lines: how far the results may be out of order (default 0s)", {}}, into_duration(tool.plan().lateness));
+    options.parsed({"--lateness", "", "DUR", "with control lines: how far the results may be out of order (default 0s)", {}},
+                   [&](const std::string& text) -> Result<void> {
+                       tool.plan().lateness_given = true;
+                       return into_duration(tool.plan().lateness)(text);
+                   });
     tool.share(shared_expressions | shared_bad | shared_output | shared_report);
     return tool.run(argc, argv, [&] { return build(tool, arguments); });
 }

@@ -38,10 +38,13 @@ Result<void> Pump::Impl::begin_own_watermarks() {
     if (!plan.own_watermarks || plan.lateness_all) return {};
     std::vector<OwnWatermarks::Field> times;
     const char* environment = std::getenv("STREAM_TIME");
+    // A file brings none that could be passed on.
+    bool all = plan.lateness_given;
+    for (std::size_t i = 0; i < plan.files.size(); ++i) all = all && control->is_ours_to_read(i);
     for (const std::string& name : plan.time_field.empty() ? EventTime::usual_fields(environment != nullptr ? environment : "") : std::vector<std::string>{plan.time_field}) {
         const auto path = parse_field(name);
         if (path && path->is_expression && plan.time_field.empty()) return {};  // $STREAM_TIME; nobody computes it here
-        times.push_back({name, plan.changes_time(name)});
+        times.push_back({name, all || plan.changes_time(name)});
     }
     if (std::none_of(times.begin(), times.end(), [](const OwnWatermarks::Field& time) { return time.ours; })) return {};
     auto made = OwnWatermarks::make(times, plan.lateness, plan.watermark_every);

@@ -182,6 +182,11 @@ disordered() { stream-gen web --events 3000 --seed 5 --density 20 --disorder 30%
     run_tool stream-run d --output parsed -c "stream-map '{when: .ts, path}' in | stream-time parse when --lateness 5s | stream-window tumbling 2s --by path count"
     is_status 0
     cmp wanted parsed
+    # So does a file's, which brings no watermarks.
+    run_tool stream-run f --output file -c "stream-map --lateness 5s '{ts, path, n: 1}' in | stream-window tumbling 2s --by path count"
+    is_status 0
+    err_empty
+    cmp wanted file
     # And the lesser of both where whoever reads has one.
     run_tool stream-run e --output lesser -c "stream-cat in | stream-map '.ts |= .' | stream-window tumbling 2s --lateness 5s --by path count"
     is_status 0
