@@ -134,6 +134,7 @@ Result<std::unique_ptr<Operator>> build(Tool& tool, Arguments& arguments) {
         cat.from.reset();
     }
     if (plan.follow && plan.files.empty()) plan.follow = false;  // stdin is followed as it is
+    cat.follows = plan.follow;
     return std::make_unique<Cat>(std::move(cat));
 }
 

@@ -55,7 +55,7 @@ public:
 private:
     // Without one of the names the member is not there. With a path, part of it may be left that reads as another.
     bool keeps_object(const Ast& ast) const {
-        return std::all_of(ast.members.begin(), ast.members.end(), [&](const Ast::Member& one) {
+        return !member_.is_any() && std::all_of(ast.members.begin(), ast.members.end(), [&](const Ast::Member& one) {
             const auto key = constant_string(*one.key);
             return key && (!member_.has(*key) || (member_.is_plain() && is_copy(one, *key)));
         });

@@ -82,8 +82,10 @@ Result<void> Cat::on_event(int input, const Event& event, Sink& sink) {
     return {};
 }
 
+Result<void> Cat::on_caught_up(Sink& sink) { return options_.follows ? write_last(sink) : Result<void>{}; }
+
 // Now it is known which lines were the last ones.
-Result<void> Cat::on_caught_up(Sink& sink) {
+Result<void> Cat::write_last(Sink& sink) {
     if (caught_up_) return {};
     caught_up_ = true;
     if (!options_.from || options_.from->kind != Position::Kind::last) return {};

@@ -21,6 +21,7 @@ struct CatOptions {
     std::vector<std::string> names;  // by input
     std::optional<Position> from;    // events are counted from 1, over all inputs, as they are written
     std::optional<Position> to;      // that position itself is not read
+    bool follows = false;            // there is no end: the last N lines are those that are there when it waits first
     std::size_t memory_bytes = 256u << 20;  // for the last N lines
 };
 
@@ -30,8 +31,7 @@ public:
 
     Result<void> on_event(int input, const Event& event, Sink& sink) override;
     Result<void> on_caught_up(Sink& sink) override;
-    // In front of the end line, where there is one.
-    Result<void> on_end(Sink& sink) override { return on_caught_up(sink); }
+    Result<void> on_end(Sink& sink) override { return write_last(sink); }
     bool is_done() const override { return done_; }
     void snapshot(StateWriter& writer) const override;
     Result<void> restore(StateReader& reader) override;
@@ -44,6 +44,7 @@ private:
         std::uint64_t position;
     };
     void write(int input, const Event& event, Sink& sink);
+    Result<void> write_last(Sink& sink);
     Result<void> hold(int input, const Event& event);
 
     CatOptions options_;

@@ -147,6 +147,9 @@ E
     run_tool stream-cat --from -3 "$BATS_TEST_TMPDIR/many"
     is_status 0
     out_is <<<$'{"ts":99998}\n{"ts":99999}\n{"ts":100000}'
+    # Of a pipe, whatever pauses it makes.
+    { printf '{"ts":%d}\n' 1 2; sleep 0.3; printf '{"ts":%d}\n' 3 4; sleep 0.3; printf '{"ts":%d}\n' 5; } | stream-cat --from -2 >"$out"
+    out_is <<<$'{"ts":4}\n{"ts":5}'
     run_tool stream-cat --from 99999 "$BATS_TEST_TMPDIR/many"
     is_status 0
     [ "$(tail -n 1 "$out")" = '{"ts":100000}' ]

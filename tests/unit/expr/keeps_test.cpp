@@ -51,7 +51,7 @@ TEST(keeps_member, a_path_is_also_the_member_of_its_name) {
 
 TEST(keeps_member, an_expression_may_read_anything) {
     for (const char* program : {".", "select(.a)"}) EXPECT_TRUE(keeps(program, "(.a + .b)")) << program;
-    for (const char* program : {".a = 1", "{a}", "del(.a)"}) EXPECT_FALSE(keeps(program, "(.a + .b)")) << program;
+    for (const char* program : {".a = 1", "{a}", "{}", ". + {}", "del(.a)"}) EXPECT_FALSE(keeps(program, "(.a + .b)")) << program;
 }
 
 std::string member_of(std::string_view object, std::string_view name) {
