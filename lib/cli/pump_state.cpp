@@ -84,8 +84,10 @@ Result<std::string> Pump::Impl::changes_payload() {
 
 bool Pump::Impl::knows_changes() const { return journal.knows_changes() && (queue == nullptr || queue->knows_changes()); }
 
-// From a whole copy on; 0: the next is a whole copy, too.
+// From a whole copy on; 0: the next is a whole copy, too. However much lies on disk, what is noted in memory is bounded
+// as all else is.
 void Pump::Impl::track_changes(std::size_t most) {
+    most = std::min(most, std::max(plan.memory, run::StateFiles::changes_max(0)));
     op = most == 0 ? &own_op : &journal;
     if (most == 0) {
         journal.stop_tracking();

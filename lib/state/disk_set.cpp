@@ -13,7 +13,6 @@
 #include <rocksdb/db.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/table.h>
-#include <rocksdb/utilities/checkpoint.h>
 #include <rocksdb/write_batch.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -122,6 +121,7 @@ rocksdb::Options make_options(const DiskSetOptions& wanted, const DropExpired* f
     options.target_file_size_multiplier = 2;  // some hundred files at most, however much there is: a commit names each
     options.max_bytes_for_level_base = 4 * options.target_file_size_base;
     options.level_compaction_dynamic_level_bytes = true;
+    options.max_manifest_file_size = 1 << 20;  // each keep() copies what says which tables there are
     options.max_background_jobs = 2;
     options.max_open_files = 256;
     options.use_direct_io_for_flush_and_compaction = false;
@@ -150,6 +150,7 @@ struct DiskSet::Impl {
     std::vector<std::pair<std::string, std::uint64_t>> kept;  // files of the database as it was kept, and their numbers
 
     Result<void> open(bool is_new);
+    Result<void> keep_live(KeptFiles& files);
 
     ~Impl() {
         db.reset();
@@ -218,27 +219,43 @@ bool is_table(std::string_view name) { return name.ends_with(".sst"); }
 
 }  // namespace
 
-Result<void> DiskSet::keep(KeptFiles& files) {
-    const std::string checkpoint = impl_->path + "/kept";
-    remove_tree(checkpoint);
-    rocksdb::Checkpoint* made = nullptr;
-    const auto begun = rocksdb::Checkpoint::Create(impl_->db.get(), &made);
-    if (!begun.ok()) return failure("keep", begun);
-    const std::unique_ptr<rocksdb::Checkpoint> maker(made);
-    const auto done = maker->CreateCheckpoint(checkpoint);  // without a write-ahead log it writes what is in memory first
-    if (!done.ok()) return failure("keep", done);
-    impl_->kept.clear();
-    const std::unique_ptr<DIR, int (*)(DIR*)> listing(::opendir(checkpoint.c_str()), ::closedir);
-    if (listing == nullptr) return system_failure("open folder", checkpoint, errno);
-    while (const dirent* entry = ::readdir(listing.get())) {
-        const std::string name = entry->d_name;
-        if (name.starts_with('.')) continue;
-        auto number = files.add(checkpoint + "/" + name);
+// What RocksDB's own checkpoints do, but by links that fall back to copies wherever a file system has none. Until the
+// tables have their second names none is deleted; what is appended to the manifest meanwhile, or to another one, speaks
+// of later.
+Result<void> DiskSet::Impl::keep_live(KeptFiles& files) {
+    std::vector<std::string> live;
+    std::uint64_t manifest_size = 0;
+    const auto found = db->GetLiveFiles(live, &manifest_size, true);  // without a write-ahead log: what is in memory is written first
+    if (!found.ok()) return failure("keep", found);
+    const auto add = [&](const std::string& from, const std::string& name) -> Result<void> {
+        auto number = files.add(from);
         if (!number) return pass_on(number);
-        impl_->kept.emplace_back(name, *number);
+        kept.emplace_back(name, *number);
+        return {};
+    };
+    kept.clear();
+    const std::string made = path + "/kept";
+    for (const std::string& one : live) {
+        const std::string name = one.substr(one.find_first_not_of('/'));
+        if (is_table(name)) STREAM_TRY(add(path + "/db/" + name, name));
+        if (!name.starts_with("MANIFEST-")) continue;  // CURRENT may name the next one by now
+        STREAM_TRY(KeptFiles::copy(path + "/db/" + name, made, manifest_size));
+        STREAM_TRY(add(made, name));
+        ::unlink(made.c_str());
+        const OwnedFd current = open_fd(made, O_WRONLY | O_CREAT | O_EXCL, 0600);
+        if (!current.is_open() || !write_full(current.get(), name + "\n")) return system_failure("write", made, errno);
+        STREAM_TRY(add(made, "CURRENT"));
+        ::unlink(made.c_str());
     }
-    remove_tree(checkpoint);
     return {};
+}
+
+Result<void> DiskSet::keep(KeptFiles& files) {
+    const auto held = impl_->db->DisableFileDeletions();
+    if (!held.ok()) return failure("keep", held);
+    auto done = impl_->keep_live(files);
+    impl_->db->EnableFileDeletions(false);
+    return done;
 }
 
 void DiskSet::snapshot(StateWriter& writer) const {

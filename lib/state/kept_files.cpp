@@ -21,20 +21,21 @@ constexpr std::string_view kept_mark = ".kept-";
 Result<void> link_as(const std::string& from, const std::string& to, int flags) {
     if (::linkat(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), flags) == 0) return {};
     // Another file system, one without links, a file that has lost its name, a link too many.
-    if (errno == EXDEV || errno == EPERM || errno == ENOENT || errno == EMLINK || errno == EOPNOTSUPP) return KeptFiles::copy(from, to);
+    if (errno == EXDEV || errno == EPERM || errno == ENOENT || errno == EMLINK || errno == EOPNOTSUPP || errno == ENOSYS) return KeptFiles::copy(from, to);
     return system_failure("link", to, errno);
 }
 
 }  // namespace
 
-Result<void> KeptFiles::copy(const std::string& from, const std::string& to) {
+Result<void> KeptFiles::copy(const std::string& from, const std::string& to, std::uint64_t most) {
     const OwnedFd in = open_fd(from, O_RDONLY);
     if (!in.is_open()) return system_failure("open", from, errno);
     const OwnedFd out = open_fd(to, O_WRONLY | O_CREAT | O_EXCL, 0600);
     if (!out.is_open()) return system_failure("make", to, errno);
     std::string block(1 << 20, '\0');
     for (std::uint64_t at = 0;;) {
-        const ssize_t got = pread_full(in.get(), block, at);
+        const std::span<char> wanted = std::span(block).first(static_cast<std::size_t>(std::min<std::uint64_t>(block.size(), most - at)));
+        const ssize_t got = pread_full(in.get(), wanted, at);
         if (got < 0) return system_failure("read", from, errno);
         if (got == 0) return {};
         if (!write_full(out.get(), std::string_view(block).substr(0, static_cast<std::size_t>(got)))) return system_failure("write", to, errno);

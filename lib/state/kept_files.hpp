@@ -42,9 +42,9 @@ public:
     // ErrorKind::corrupt where a state speaks of more files than it has.
     Result<std::string> path(std::uint64_t number) const;
 
-    // Gives a file another name, as a hard link or else as a copy; or copies it. `to` is not there. ErrorKind::io.
+    // Gives a file another name, as a hard link or else as a copy; or copies its first bytes. `to` is not there. ErrorKind::io.
     static Result<void> link_or_copy(const std::string& from, const std::string& to);
-    static Result<void> copy(const std::string& from, const std::string& to);
+    static Result<void> copy(const std::string& from, const std::string& to, std::uint64_t most = UINT64_MAX);
 
 private:
     Result<std::uint64_t> add_as(const std::string& from, int flags);
