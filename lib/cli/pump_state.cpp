@@ -5,6 +5,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
+#include <system_error>
 
 #include "io/file_system.hpp"
 #include "state/kept_files.hpp"
@@ -165,6 +167,8 @@ Result<void> Pump::Impl::load_state() {
     auto lock = StateLock::acquire(plan.state_dir);
     if (!lock) return pass_on(lock);
     state_lock.emplace(std::move(*lock));
+    std::error_code ignored;  // of a call that was killed: nobody else has the folder
+    std::filesystem::remove_all(plan.state_dir + "/spill", ignored);
     auto loaded = load_snapshot(plan.state_dir, snapshot_header());
     if (!loaded) return pass_on(loaded);
     FileSystem& files = real_file_system();

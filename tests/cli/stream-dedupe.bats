@@ -267,7 +267,9 @@ E
         rm -r "$state"
     done
     # Damaged, gone: named. As it was: right.
+    mkdir -p "$state/spill/streamutils-keys.killed"
     stream-dedupe --by id --memory 64KiB --state "$state" one >got
+    [ -z "$(find "$state/spill" -mindepth 1)" ] || flunk "$(find "$state")"
     kept=$(find "$state" -name 'state.*.kept-*' -size +8k | head -n 1)
     cp "$kept" copy
     printf '\377\377\377\377' | dd of="$kept" bs=1 seek=4000 conv=notrunc status=none

@@ -7,8 +7,12 @@
 #include "state/spill_queue.hpp"
 #include "unit/state/temp_folder.hpp"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/syscall.h>
 #include <unistd.h>
+
+#include <cerrno>
 
 #include <filesystem>
 #include <fstream>
@@ -16,6 +20,22 @@
 #include <memory>
 #include <random>
 #include <set>
+
+namespace {
+
+int links_refused = 0;  // with this errno
+
+int link_unless_refused(int from_folder, const char* from, int to_folder, const char* to, int flags) {
+    if (links_refused == 0) return static_cast<int>(::syscall(SYS_linkat, from_folder, from, to_folder, to, flags));
+    errno = links_refused;
+    return -1;
+}
+
+}  // namespace
+
+// The libraries' calls, too.
+extern "C" int linkat(int from_folder, const char* from, int to_folder, const char* to, int flags) noexcept { return link_unless_refused(from_folder, from, to_folder, to, flags); }
+extern "C" int link(const char* from, const char* to) noexcept { return link_unless_refused(AT_FDCWD, from, AT_FDCWD, to, 0); }
 
 namespace stream {
 namespace {
@@ -74,6 +94,25 @@ TEST(KeptFiles, AreLinksWhereTheyCanBeAndCopiesElsewhere) {
     EXPECT_EQ(files.add(folder.path() + "/absent").error().kind(), ErrorKind::io);
     KeptFiles nowhere(folder.path() + "/absent", "a-");
     EXPECT_EQ(nowhere.add(path).error().kind(), ErrorKind::io);
+}
+
+TEST(KeptFiles, KeysOnDiskAreKeptWithoutHardLinks) {
+    for (const int refused : {EPERM, ENOSYS, EOPNOTSUPP, EXDEV}) {
+        TempFolder folder;
+        links_refused = refused;
+        {
+            const KeySetLimits limits{256 << 10, 1 << 30, folder.path() + "/spill"};
+            ExactSet set(limits);
+            for (std::uint64_t i = 0; i < 40'000; ++i) ASSERT_TRUE(*set.insert(hash_of(i)));
+            const Kept kept = keep(set, folder, "a-");
+            ExactSet back(limits);
+            const auto done = restore(back, kept);
+            EXPECT_TRUE(done) << done.error().message();
+            for (std::uint64_t i = 0; i < 40'000; ++i) ASSERT_FALSE(*back.insert(hash_of(i))) << i;
+            EXPECT_TRUE(*back.insert(hash_of(40'000)));
+        }
+        links_refused = 0;
+    }
 }
 
 TEST(KeptFiles, TheListSaysWhatTheyAreAndDamageIsFound) {
