@@ -19,6 +19,7 @@
 #include "cli/dead_letters.hpp"
 #include "cli/exit_status.hpp"
 #include "io/file_system.hpp"
+#include "io/nameless_file.hpp"
 
 namespace stream {
 
@@ -171,8 +172,9 @@ Result<void> Control::join(const PumpPlan& plan, const std::string& tool) {
 Result<std::unique_ptr<Output>> Control::side_output(const std::string& what) {
     for (Side& side : sides_) {
         if (side.what != what) continue;
-        side.gathered = OwnedFd(::open(folder_.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
-        if (!side.gathered.is_open()) return system_failure("gather events in", folder_, errno);
+        auto made = open_nameless(folder_);
+        if (!made) return pass_on(made);
+        side.gathered = std::move(*made);
         return std::make_unique<Output>(::fcntl(side.gathered.get(), F_DUPFD_CLOEXEC, 3), what);
     }
     return nullptr;

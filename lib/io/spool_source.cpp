@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "io/spool_source.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+
+#include "io/nameless_file.hpp"
 
 namespace stream {
 
@@ -20,8 +21,9 @@ Result<void> SpoolSource::keep(std::string_view bytes) {
         return {};
     }
     if (!file_.is_open()) {
-        file_ = OwnedFd(::open(limits_.folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
-        if (!file_.is_open()) return system_failure("keep what waits in", limits_.folder, errno);
+        auto made = open_nameless(limits_.folder);
+        if (!made) return pass_on(made);
+        file_ = std::move(*made);
     }
     if (file_end_ - file_begin_ + bytes.size() > limits_.file_bytes) {
         return fail(ErrorKind::limit, fmt::format("what waits for the other inputs takes more than --spill-max ({} bytes)", file_end_ - file_begin_), "--spill-max SIZE");

@@ -2,14 +2,13 @@
 #include "state/temp_file.hpp"
 
 #include "io/fd.hpp"
+#include "io/nameless_file.hpp"
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdlib>
 #include <utility>
 
 namespace stream {
@@ -20,17 +19,9 @@ std::string spill_file_in(const std::string& folder) { return folder + "/(spill 
 }  // namespace
 
 Result<TempFile> TempFile::create(const std::string& folder) {
-    if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) {
-        return system_failure("make folder", folder, errno);
-    }
-    OwnedFd fd = open_fd(folder, O_TMPFILE | O_RDWR, 0600);
-    if (!fd.is_open()) {  // not every file system has O_TMPFILE
-        std::string name = folder + "/streamutils-spill.XXXXXX";
-        fd = OwnedFd(::mkostemp(name.data(), O_CLOEXEC));
-        if (!fd.is_open()) return system_failure("make", name, errno);
-        ::unlink(name.c_str());
-    }
-    return TempFile(std::move(fd), folder);
+    auto fd = open_nameless(folder);
+    if (!fd) return pass_on(fd);
+    return TempFile(std::move(*fd), folder);
 }
 
 Result<TempFile> TempFile::open_kept(const std::string& path) {

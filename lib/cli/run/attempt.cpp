@@ -69,7 +69,6 @@ Attempt::~Attempt() {
 // --- the start ---------------------------------------------------------------------------------
 
 Result<void> Attempt::begin() {
-    STREAM_TRY(folder_.clear_attempts());
     FileSystem& files = real_file_system();
     for (const char* name : {"/state", "/staged"}) {
         auto made = files.make_folder(folder_.path() + name);

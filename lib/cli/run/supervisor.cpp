@@ -71,6 +71,7 @@ Result<int> run_pipeline(const RunOptions& options, Diagnostics& diagnostics) {
     STREAM_TRY(watch.open(diagnostics));
     std::uint64_t failures = 0;
     for (;;) {
+        STREAM_TRY(folder->clear_attempts());
         STREAM_TRY(run::sweep_states(real_file_system(), folder->path(), last));
         file.attempt += 1;
         STREAM_TRY(folder->write(file));
