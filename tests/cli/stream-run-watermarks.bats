@@ -292,6 +292,7 @@ late_pipeline="stream-cat in | stream-map --lateness 1s '.ts |= .' | stream-wind
     [ "$(cat totals)" = '{"window_start":"2026-01-01T00:00:00Z","window_end":"2026-01-01T00:00:02Z","sum_count":1}
 {"window_start":"2026-01-01T00:00:02Z","window_end":"2026-01-01T00:00:04Z","sum_count":2}' ] || flunk "$(cat totals err)"
     grep -q -e '--idle' err
+}
 
 @test "inputs with control lines are not read one after the other" {
     printf '{"ts":%s}\n' 1 2 >a
