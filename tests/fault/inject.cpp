@@ -60,10 +60,11 @@ const char* given(const char* name) {
 
 bool mark_is_there() { return ::syscall(SYS_faccessat, AT_FDCWD, plan.mark, F_OK, 0) == 0; }
 
-// Whether we are the first.
-bool make_mark() {
+// Whether we are the first. It says which call it was.
+bool make_mark(const char* call) {
     const long fd = ::syscall(SYS_openat, AT_FDCWD, plan.mark, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0) return false;
+    ::syscall(SYS_write, fd, call, std::strlen(call));
     ::syscall(SYS_close, fd);
     return true;
 }
@@ -98,7 +99,7 @@ Verdict judge(const char* call, const char* path, Needs needs) {
         note(of_child, number, call, path);
         return {};
     }
-    if (number != plan.at || of_child != plan.of_child || !make_mark()) return {};
+    if (number != plan.at || of_child != plan.of_child || !make_mark(call)) return {};
     switch (plan.kind) {
         case Kind::before: die();
         case Kind::after: return {0, false, true};
