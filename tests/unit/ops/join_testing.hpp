@@ -4,6 +4,7 @@
 
 #include "json/scanner.hpp"
 #include "ops/join.hpp"
+#include "support/must.hpp"
 #include "unit/ops/saved_chain.hpp"
 #include "time/duration.hpp"
 
@@ -22,15 +23,6 @@
 namespace stream::testing::joins {
 
 inline constexpr TimeNs ms = ns_per_ms;
-
-template <class T>
-T must(Result<T> result) {
-    if (!result) throw std::runtime_error(result.error().message());
-    return std::move(*result);
-}
-inline void must(Result<void> result) {
-    if (!result) throw std::runtime_error(result.error().message());
-}
 
 inline JoinType type_of(const std::string& name) {
     const std::vector<std::string> names = {"inner", "left", "right", "full", "semi", "anti"};

@@ -6,6 +6,7 @@
 #include "json/cursor.hpp"
 #include "ops/changes.hpp"
 #include "ops/table.hpp"
+#include "support/must.hpp"
 #include "unit/ops/saved_chain.hpp"
 
 #include <gtest/gtest.h>
@@ -24,15 +25,6 @@
 #include <vector>
 
 namespace stream::testing {
-
-template <class T>
-T must(Result<T> result) {
-    if (!result) throw std::runtime_error(result.error().message());
-    return std::move(*result);
-}
-inline void must(Result<void> result) {
-    if (!result) throw std::runtime_error(result.error().message());
-}
 
 inline std::vector<KeySpec> by(const std::string& text) { return must(parse_keys({text})); }
 

@@ -4,6 +4,7 @@
 
 #include "json/scanner.hpp"
 #include "ops/window.hpp"
+#include "support/must.hpp"
 #include "unit/ops/saved_chain.hpp"
 #include "time/duration.hpp"
 #include "time/time_parser.hpp"
@@ -23,15 +24,6 @@
 namespace stream::testing {
 
 inline constexpr TimeNs ms = ns_per_ms;
-
-template <class T>
-T must(Result<T> result) {
-    if (!result) throw std::runtime_error(result.error().message());
-    return std::move(*result);
-}
-inline void must(Result<void> result) {
-    if (!result) throw std::runtime_error(result.error().message());
-}
 
 // "hopping 3000 1000 --by k --allowed-lateness 10s count sum:v": as on the command line; a bare number
 // is in milliseconds.

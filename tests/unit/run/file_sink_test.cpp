@@ -6,7 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "support/simulated_disk.hpp"
-#include "unit/run/must.hpp"
+#include "support/must.hpp"
 
 namespace stream::run {
 namespace {

@@ -9,7 +9,7 @@
 #include <random>
 
 #include "support/simulated_disk.hpp"
-#include "unit/run/must.hpp"
+#include "support/must.hpp"
 
 namespace stream::run {
 namespace {

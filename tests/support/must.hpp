@@ -7,7 +7,7 @@
 #include <stdexcept>
 #include <utility>
 
-namespace stream::run {
+namespace stream {
 
 template <class T>
 T must(Result<T> result) {
@@ -18,4 +18,4 @@ inline void must(Result<void> result) {
     if (!result) throw std::runtime_error(result.error().message());
 }
 
-}  // namespace stream::run
+}  // namespace stream
